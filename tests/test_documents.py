@@ -12,12 +12,16 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import yaml
+
+from hive.cli import main
 
 ROOT = Path(__file__).parent.parent
 QUOTED = re.compile(r"^ *```python\n *# (?P<file>\S+\.py)\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`((?:bots|config|docs|findings|forge|hive|scripts|tests|\.ci|\.forgejo)/[\w./-]*)`")
+COMMAND = re.compile(r"(?:`|^(?:sudo )?)hive (?P<name>[a-z]+)(?: (?P<next>[a-z]+))?(?=[` ])", re.MULTILINE)
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/extending.md", "docs/reading-order.md")
 LOADED = re.compile(r'<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="?((?:https?:)?//[^"> ]+)')
 
@@ -48,6 +52,26 @@ def test_named_files_are_there(page: str) -> None:
     """A file that a document names by its path exists."""
     for name in NAMED.findall((ROOT / page).read_text()):
         assert (ROOT / name).exists() or "NAME" in name or name.endswith("/NAME.py"), f"{page} names {name}"
+
+
+def said_commands() -> Iterator[tuple[str, str, str]]:
+    """Each command that documents, or texts of the hive itself, tell people to use: where, its name and the word after it."""
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("hive/**/*.py"), *ROOT.glob("bots/**/*.py")]
+    for page in pages:
+        for found in COMMAND.finditer(page.read_text()):
+            yield str(page.relative_to(ROOT)), found["name"], found["next"] or ""
+
+
+def test_commands_that_people_are_told_are_there() -> None:
+    """A command in a document, or in what the hive says, is one of the command line, with its subcommand."""
+    context = click.Context(main)
+    said = list(said_commands())
+    assert len(said) > 100
+    for page, name, word in said:
+        command = main.get_command(context, name)
+        assert command is not None, f"{page}: there is no `hive {name}`"
+        if isinstance(command, click.Group) and word:
+            assert command.get_command(context, word), f"{page}: there is no `hive {name} {word}`"
 
 
 def test_findings_have_their_form() -> None:

@@ -10,14 +10,19 @@ from datetime import UTC, datetime
 
 from hive.app.rebuild_queue import rebuild_queue
 from hive.config import nearest
+from hive.config.freeze import read_window
 from hive.instance.instance import Instance, StartupError
 from hive.ledger import NEVER, Act, Ledger, Scope, Suspension, SuspensionReason
+from hive.outbox.agent_status import WORDS
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup
+from hive.reconcile.holds import Holds
 from hive.reconcile.logs import Log
 
 MOST_LINES = 500
 NO_HOST = "no host runs here now: it does so when it is started (`hive up`, or `hive host`)"
 NOT_DEPLOYED = "nothing new is deployed: {why}"
+NOT_MERGED = "not merged yet"
+DOES_NOT_RUN = "{sha}{pull} does not run: {why}; merge a fix or a revert, or comment `/retry` there"
 STOPPED = "stopped by {who} on the machine of the hive"
 STATES = (
     (SuspensionReason.CRASHED, "failed"),
@@ -44,6 +49,9 @@ class AgentRow:
     deploying: str = ""
     """The commit that is on its way into the container, how far it is and for how long; empty for none."""
 
+    failed: str = ""
+    """The commit that was merged last, if it does not run, and why; empty otherwise."""
+
     queue: str = ""
     """Where its container stands in the queue of a base update, or that it could not be rebuilt; empty for neither."""
 
@@ -64,7 +72,7 @@ def table(found: list[AgentRow]) -> Iterator[str]:
     cells: list[tuple[str, ...]] = [("agent", "team", "lanes", "state", "runs", "merged", "works on", "")]
     for row in found:
         shown = (", ".join(row.lanes), row.state, row.running[:7], row.merged[:7], row.at)
-        more = "; ".join(filter(None, (row.deploying, row.queue, row.why)))
+        more = "; ".join(filter(None, (row.deploying, row.failed, row.queue, row.why)))
         cells.append((row.agent, row.team, *(each or "–" for each in shown), more))
     widths = [max(len(line[column]) for line in cells) for column in range(7)]
     for line in cells:
@@ -131,7 +139,7 @@ def _is_behind(instance: Instance, team: str, agent: str) -> bool:
     if baseline is None or cascade is None or not baseline.running_sha:
         return False
     is_other = baseline.running_base != ledger.bases.accepted(forge) and ledger.deployments.current(agent) is None
-    return is_other and ledger.cascades.again(cascade, agent)
+    return is_other and ledger.cascades.again(cascade, agent, at_once=True)
 
 
 def log_lines(instance: Instance, agent: str, lines: int) -> str:
@@ -172,22 +180,38 @@ def _row(instance: Instance, team: str, agent: str, *, is_hosted: bool) -> Agent
     baseline, held = ledger.deployments.baseline(agent), ledger.runs.current(agent)
     lanes = tuple(lane.name for lane in instance.settings.teams[team].lane_list() if lane.agent == agent)
     running, merged = (baseline.running_sha, baseline.sha) if baseline is not None else ("", "")
+    if not running and ledger.deployments.newest(agent) is None:  # what stands there came with the set-up
+        merged = ""
     reasons = ledger.suspensions.of(team, Scope.AGENT, agent)
     state = _state(reasons, running, is_healthy=ledger.deployments.is_healthy(agent), is_hosted=is_hosted)
     no_more = [each for name in ("", agent) for each in ledger.suspensions.of(team, Scope.DEPLOYMENTS, name)]
     why = "; ".join([*(each.waiting for each in reasons), *(NOT_DEPLOYED.format(why=each.waiting) for each in no_more)])
     at = "" if held is None else held[1]
-    return AgentRow(agent, team, lanes, state, running, merged, at, why, _deploying(ledger, agent))
+    failed = _failed(ledger, team, agent, merged)
+    return AgentRow(agent, team, lanes, state, running, merged, at, why, _deploying(instance, agent), failed)
 
 
-def _deploying(ledger: Ledger, agent: str) -> str:
+def _failed(ledger: Ledger, team: str, agent: str, merged: str) -> str:
+    """What was merged last and does not run, and why; a base that failed is said by its queue."""
+    failure = ledger.standings.of(team, agent).failure
+    if failure is None or failure.cascade or failure.sha != merged:
+        return ""
+    pull, why = f" of #{failure.pull}" if failure.pull else "", next(iter(failure.reason.splitlines()), "")
+    return DOES_NOT_RUN.format(sha=failure.sha[:7], pull=pull, why=why)
+
+
+def _deploying(instance: Instance, agent: str) -> str:
+    ledger = instance.ledger
     deployment = ledger.deployments.current(agent)
     if deployment is None:
         return ""
-    what = f"{deployment.sha[:7]} on the base {deployment.base[:7]}" if deployment.cascade else deployment.sha[:7]
-    how = "waits" if deployment.is_waiting else f"is at {deployment.state.value.replace('_', ' ')}"
+    cascade = ledger.cascades.get(deployment.cascade)
+    what = f"{deployment.sha[:7]} on the base of {cascade.sha[:7]}" if cascade is not None else deployment.sha[:7]
     from_pulls = f" of #{deployment.pulls[-1]}" if deployment.pulls else ""
-    return f"{what}{from_pulls} {how}, {max(0, round(ledger.clock() - deployment.created_at))} s"
+    how = WORDS.get(deployment.state, deployment.state.value)
+    frozen = Holds(ledger, map(read_window, instance.settings.deploy.freeze)).frozen()
+    why = f": {frozen.why}" if frozen is not None and deployment.is_waiting and deployment.pulls else ""
+    return f"{what}{from_pulls} {how}, {max(0, round(ledger.clock() - deployment.created_at))} s{why}"
 
 
 def _state(reasons: list[Suspension], running: str, *, is_healthy: bool, is_hosted: bool) -> str:
@@ -196,7 +220,7 @@ def _state(reasons: list[Suspension], running: str, *, is_healthy: bool, is_host
         if reason in known:
             return shown
     if not running:
-        return "not merged yet"
+        return NOT_MERGED
     if not is_hosted:
         until = datetime.now(UTC)
         return f"no host at {until:%H:%M} UTC"

@@ -8,10 +8,10 @@ from bots.configurations import ConfigurationView
 from hive.config.freeze import is_frozen
 from hive.ledger import CascadeStep, Ledger
 
-NEXT = "base {base}: next to be rebuilt"
-BEHIND = "base {base}: {number} before it"
-WAITS = "base {base}: waits, {why}"
-FAILED = "base {base} failed: {why}"
+NEXT = "is rebuilt next, on the base of {sha}"
+BEHIND = "is rebuilt on the base of {sha} after {number} other{s}"
+WAITS = "is not rebuilt on the base of {sha} yet: {why}"
+FAILED = "could not be rebuilt on the base of {sha}, and goes on: {why}"
 
 
 def rebuild_queue(ledger: Ledger, forge: str) -> dict[str, str]:
@@ -19,7 +19,7 @@ def rebuild_queue(ledger: Ledger, forge: str) -> dict[str, str]:
     cascade = ledger.cascades.counting(forge)
     if cascade is None:
         return {}
-    return dict(_said(cascade.base[:7] or "none", ledger.cascades.steps(cascade.id)))
+    return dict(_said(cascade.sha[:7], ledger.cascades.steps(cascade.id)))
 
 
 def base_view(ledger: Ledger, forge: str) -> ConfigurationView:
@@ -35,13 +35,13 @@ def base_view(ledger: Ledger, forge: str) -> ConfigurationView:
     return ConfigurationView(last=cascade.sha, pulls=cascade.pulls, failed=failed, waits=waits)
 
 
-def _said(base: str, steps: list[CascadeStep]) -> Iterator[tuple[str, str]]:
+def _said(sha: str, steps: list[CascadeStep]) -> Iterator[tuple[str, str]]:
     before = sum(step.is_under_way for step in steps)
     for step in steps:
         if step.has_failed:
-            yield step.agent, FAILED.format(base=base, why=next(iter(step.why.splitlines()), ""))
+            yield step.agent, FAILED.format(sha=sha, why=next(iter(step.why.splitlines()), ""))
         elif step.is_queued and step.why:
-            yield step.agent, WAITS.format(base=base, why=step.why)
+            yield step.agent, WAITS.format(sha=sha, why=step.why)
         elif step.is_queued:
-            yield step.agent, (BEHIND if before else NEXT).format(base=base, number=before)
+            yield step.agent, (BEHIND if before else NEXT).format(sha=sha, number=before, s="s" * (before > 1))
             before += 1

@@ -97,4 +97,6 @@ def _settings(instance: Instance, *, whole: bool = False) -> Settings:
 def _able(instance: Instance) -> frozenset[tuple[str, str]]:
     """Forges and agents that were set up completely: a configuration was adopted, and a token is there."""
     configured, has_token = instance.ledger.rosters.configured(), instance.secret_store.has_token
-    return frozenset((forge, name) for forge in instance.settings.forges for name in configured if has_token(forge, name))
+    return frozenset(
+        (forge, name) for forge in instance.settings.forges for name in configured if has_token(forge, name)
+    )

@@ -21,8 +21,8 @@ WITHOUT_MODEL = frozenset({"mechanic", "scripted"})
 def running_spec(instance: Instance, agent: str) -> dict[str, Any]:
     """The built configuration of an agent's container; raises OSError if there is none yet."""
     baseline = instance.ledger.deployments.baseline(agent)
-    sha = baseline.running_sha if baseline else ""
-    found: dict[str, Any] = json.loads((instance.agents / agent / "gens" / sha / "agent.json").read_text())
+    built = baseline.generation if baseline else ""
+    found: dict[str, Any] = json.loads((instance.agents / agent / "gens" / built / "agent.json").read_text())
     return found
 
 

@@ -167,12 +167,16 @@ class Cascades:
             db.execute("UPDATE deployments SET base = ? WHERE id = ?", (cascade.base, deployment.id))
             self.mark(cascade, agent, StepState.JOINED, why=why, deployment=deployment.id)
 
-    def again(self, cascade: Cascade, agent: str) -> bool:
-        """Queue a container that is over once more, and open its cascade if that is over; False if it is not among them."""
+    def again(self, cascade: Cascade, agent: str, *, at_once: bool = False) -> bool:
+        """Queue a container once more, and open its cascade if that is over; False if it is not among them.
+
+        `at_once` waits for no freeze window.
+        """
+        state = StepState.RELEASED if at_once else StepState.QUEUED
         with self._db.transaction() as db:
             done = db.execute(
-                "UPDATE cascade_steps SET state = 'queued', why = '', deployment = 0 WHERE cascade = ? AND agent = ?",
-                (cascade.id, agent),
+                "UPDATE cascade_steps SET state = ?, why = '', deployment = 0 WHERE cascade = ? AND agent = ?",
+                (state, cascade.id, agent),
             )
             if done.rowcount:
                 db.execute("UPDATE cascades SET ended_at = NULL WHERE id = ?", (cascade.id,))

@@ -14,7 +14,10 @@ from hive.ledger.suspensions import Scope, Suspension, Suspensions
 
 @dataclass(frozen=True, slots=True)
 class DeploymentAttempt:
-    """One deployment, as far as people want to know; `at` is when it ended, or began if it is not over. Unix seconds."""
+    """One deployment, as far as people want to know; `at` is when it ended, or began if it is not over. Unix seconds.
+
+    `base` is the commit of `hive/meta` that brought its base; empty for none.
+    """
 
     sha: str
     base: str
@@ -54,8 +57,13 @@ class AgentStanding:
 
 
 _ATTEMPT = """
-    SELECT sha, base, coalesce(json_extract(pulls, '$[#-1]'), 0) AS pull, state, reason, coalesce(ended_at, created_at) AS at,
+    SELECT sha, coalesce((SELECT sha FROM cascades WHERE cascades.base = deployments.base AND base != '' ORDER BY id DESC LIMIT 1),
+        base) AS base, coalesce(json_extract(pulls, '$[#-1]'), 0) AS pull, state, reason, coalesce(ended_at, created_at) AS at,
         cascade FROM deployments WHERE agent = ?
+"""
+_BASELINE = """
+    SELECT running_sha, coalesce((SELECT sha FROM cascades WHERE base = running_base AND base != '' ORDER BY id DESC LIMIT 1),
+        running_base) AS base, repo FROM baselines WHERE agent = ?
 """
 
 
@@ -69,14 +77,14 @@ class AgentStandings:
 
     def of(self, team: str, agent: str) -> AgentStanding:
         """How an agent stands now."""
-        baseline = self._db.row("SELECT running_sha, running_base, repo FROM baselines WHERE agent = ?", agent)
+        baseline = self._db.row(_BASELINE, agent)
         tombstone = self._db.row("SELECT destroyed_at FROM tombstones WHERE agent = ?", agent)
         running = self._attempt(agent, "state = 'deployed'")
         failed = self._attempt(agent, f"state IN ({', '.join(repr(state.value) for state in sorted(FAILED))})")
         is_newer = failed is not None and (running is None or failed.at > running.at)
         return AgentStanding(
             running="" if baseline is None else baseline["running_sha"],
-            base="" if baseline is None else baseline["running_base"],
+            base="" if baseline is None else baseline["base"],
             config="" if baseline is None else Repo.parse(baseline["repo"]).path,
             since=0.0 if running is None else running.at,
             under_way=self._attempt(agent, "ended_at IS NULL"),
@@ -97,6 +105,14 @@ class AgentStandings:
         """When an agent ended a turn last; 0.0 before the first."""
         row = self._db.row("SELECT max(ended_at) AS at FROM turns WHERE agent = ? AND state = 'done'", agent)
         return 0.0 if row is None or row["at"] is None else float(row["at"])
+
+    def refused(self, agent: str) -> list[str]:
+        """The heads that were refused, the newest first; the last twenty."""
+        rows = self._db.rows(
+            "SELECT sha FROM deployments WHERE agent = ? AND state = 'rejected' GROUP BY sha ORDER BY max(id) DESC LIMIT 20",
+            agent,
+        )
+        return [str(row["sha"]) for row in rows]
 
     def _attempt(self, agent: str, where: str) -> DeploymentAttempt | None:
         row: Any = self._db.row(f"{_ATTEMPT} AND {where} ORDER BY id DESC LIMIT 1", agent)

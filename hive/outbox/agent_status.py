@@ -36,7 +36,7 @@ WORDS = {
     DeploymentState.PROBE: "has to answer",
     DeploymentState.ROLLING_BACK: "does not run; what ran before comes back",
 }
-OF_DEPLOYMENTS = "deployments wait: {why}"
+OF_DEPLOYMENTS = "nothing new is deployed: {why}"
 TENTHS = 10
 
 
@@ -91,7 +91,7 @@ def _running(standing: AgentStanding) -> str:
         return DESTROYED.format(when=_when(standing.destroyed_at))
     if not standing.running:
         return RUNS_NOTHING
-    base = f" on the base {code(standing.base[:7])}" if standing.base else ""
+    base = f" on the base of {code(standing.base[:7])}" if standing.base else ""
     since = f", since {_when(standing.since)}" if standing.since else ""
     return RUNS.format(sha=code(standing.running[:7]), base=base, since=since)
 
@@ -107,7 +107,7 @@ def _failure(standing: AgentStanding, attempt: DeploymentAttempt) -> str:
 
 def _what(standing: AgentStanding, attempt: DeploymentAttempt) -> str:
     if attempt.cascade:
-        return f"the base {code(attempt.base[:7])}"
+        return f"the base of {code(attempt.base[:7])}"
     return code(attempt.sha[:7]) + (f" of {standing.config}#{attempt.pull}" if attempt.pull else "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bots.agent_intents import ProposeRevert
@@ -9,7 +10,7 @@ from bots.intents import OpenIssue, PostComment, SetStatus
 from bots.markdown import code, fenced, listed, plain
 from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Baseline, Deployment, Ledger
-from hive.outbox.actions import Action, CommitFile, CreateTag, WithdrawReverts
+from hive.outbox.actions import Action, AddToIssue, CommitFile, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
 from hive.reconcile.holds import DeploymentHold
 from hive.reconcile.verify import Rejected
@@ -39,6 +40,7 @@ Nothing was built, {old}, and no later merge counts while this head is below it.
 
 To go on, bring the branch back to what was merged last, or let an operator take it as it is, on the machine of the hive: `hive adopt {agent}`
 """
+OVER = "🟢 {sha} is approved and counts by now, and so does what is merged from here on."
 WOKEN = "Your configuration was changed as proposed in {ref} and your container was rebuilt. Go on with your work."
 
 STAYED = """\
@@ -102,6 +104,8 @@ class Reporter:
             ref = Ref(repo, pull)
             self._enqueue(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
             self._wake(ref, f"woken:{ref}", WOKEN.format(ref=ref))
+        for closing in over(self.ledger, deployment.agent, repo, sha):
+            self._enqueue(deployment, closing)
         self._audit(deployment, repo, Act.DEPLOYED, tag=tag)
 
     def failed(self, deployment: Deployment, repo: Repo, reason: str) -> None:
@@ -143,7 +147,7 @@ class Reporter:
             repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail, agent=baseline.agent
         ).strip()
         title = REJECTED_TITLE.format(agent=baseline.agent, sha=sha[:7])
-        issue = OpenIssue(repo, title, said, key=f"{baseline.agent}:{sha}")
+        issue = OpenIssue(repo, title, said, key=refusal_key(baseline.agent, sha))
         enqueue(self.ledger, baseline.team, self.account, issue, by="host")
         self.ledger.audit.add(
             "host",
@@ -173,6 +177,18 @@ class Reporter:
             "host", what, team=deployment.team, ref=pulls[-1] if pulls else str(repo), agent=deployment.agent,
             sha=deployment.sha, **detail,
         )  # fmt: skip
+
+
+def refusal_key(agent: str, sha: str) -> str:
+    """The key of the issue about a head that was refused."""
+    return f"{agent}:{sha}"
+
+
+def over(ledger: Ledger, agent: str, repo: Repo, sha: str) -> Iterator[AddToIssue]:
+    """What closes the issues about heads that were refused, since an approved commit counts again."""
+    for head in ledger.standings.refused(agent):
+        key = refusal_key(agent, head)
+        yield AddToIssue(repo, f"host:{key}", OVER.format(sha=code(sha[:7])), closes=True, key=f"over:{key}")
 
 
 def _old(sha: str) -> str:

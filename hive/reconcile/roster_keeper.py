@@ -17,7 +17,7 @@ from hive.outbox.actions import Action, CommitFile, CreateTag
 from hive.outbox.enqueue import enqueue
 from hive.reconcile.base_file import base_text
 from hive.reconcile.branch_watch import BranchWatch
-from hive.reconcile.report import LOG
+from hive.reconcile.report import LOG, over, refusal_key
 from hive.reconcile.roster_file import roster_text
 from hive.reconcile.verify import Accepted, Rejected
 
@@ -144,6 +144,8 @@ class RosterKeeper:
         tag = f"{became}/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
         line = f"deploy roster {tag} {sha[:12]}"
         self._enqueue(deployment.team, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
+        for closing in over(self.ledger, roster_of(self.forge), repo, sha):
+            self._enqueue(deployment.team, closing)
         if is_rebased and not changes:
             return
         file = CommitFile(repo, "deployed/roster", f"{sha}\n", line, LOG, key=f"meta:{key}", start="main")
@@ -166,7 +168,7 @@ class RosterKeeper:
                 facts = {"sha": code(head[:12]), "reason": plain(verdict.reason), "detail": detail}
                 said = REJECTED.format(repo=code(repo.path), **facts).strip()
                 title = REJECTED_TITLE.format(sha=head[:7])
-                self._enqueue(baseline.team, OpenIssue(repo, title, said, key=f"{baseline.agent}:{head}"))
+                self._enqueue(baseline.team, OpenIssue(repo, title, said, key=refusal_key(baseline.agent, head)))
                 self.ledger.audit.add(
                     "host", Act.COMMIT_REJECTED, team=baseline.team, ref=str(repo), sha=head, reason=verdict.reason
                 )

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bots.intents import OpenIssue
 from forge.gitea.admin import GiteaAdmin
+from forge.models import Ref, Repo
 from hive.app.adopt import adoption, reading
 from hive.app.set_up import ADMIN
 from hive.cli import main
 from hive.demo.setup import FORGE
 from hive.instance.instance import StartupError
 from hive.ledger import DeploymentState, Scope
+from hive.reconcile.report import Reporter
+from hive.reconcile.verify import Rejected
 from tests.hive.conftest import CONFIG, HiveEnv
 
 AGENT = "lane: app\npackages: [gzip]\n"
@@ -80,6 +84,33 @@ def test_what_was_refused_is_shown_and_taken(hive_env: HiveEnv, admin: GiteaAdmi
     assert after is not None
     assert (after.sha, after.running_sha, after.rejected_sha) == (sha, sha, "")
     assert after.cursor > before.cursor, "the feed is read from here on"
+
+
+def test_the_issue_about_it_is_closed(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
+    """Once an approved commit runs again, each issue about a refused head says so and is closed; a second time nothing is said."""
+    ledger, worker = hive_env.instance.ledger, hive_env.worker()
+    reporter = Reporter(ledger, "core", Repo(FORGE, "hive", "meta"))
+    sha = push(hive_env, admin)
+    before = ledger.deployments.baseline("iris")
+    assert before is not None
+    reporter.rejected(before, CONFIG, sha, Rejected("direct push", ""))
+    assert said(hive_env, "--yes")[0] == 0
+    opened = ledger.deployments.current("iris")
+    assert opened is not None
+    for _ in range(2):
+        reporter.deployed(opened, CONFIG, ())
+    owed = ledger._db.rows(
+        "SELECT id FROM effects WHERE state = 'pending' AND kind IN ('open_issue', 'add_to_issue') ORDER BY id"
+    )
+    for row in owed:
+        worker.apply(row["id"])
+    _, ref = ledger.effects.state_and_ref(f"host:iris:{sha}", OpenIssue.WIRE)
+    issue = hive_env.mara.issue(Ref.parse(ref))
+    assert "not approved" in issue.title
+    assert not issue.is_open
+    assert [each.body.splitlines()[0] for each in hive_env.mara.comments(issue.ref)] == [
+        f"🟢 `{sha[:7]}` is approved and counts by now, and so does what is merged from here on."
+    ]
 
 
 def test_there_is_nothing_to_adopt(hive_env: HiveEnv, admin: GiteaAdmin) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from hive.app.up import expected
 from hive.cli import main
-from hive.ledger import NEVER, Scope, SuspensionReason
+from hive.ledger import NEVER, DeploymentState, Scope, SuspensionReason
 from tests.hive.conftest import CONFIG, HiveEnv
 
 
@@ -63,6 +63,43 @@ def test_a_start_does_not_wait_for_who_was_stopped(hive_env: HiveEnv) -> None:
     assert list(expected(hive_env.instance)) == ["iris"]
     say(hive_env, "stop", "iris")
     assert list(expected(hive_env.instance)) == []
+
+
+def test_what_was_merged_and_does_not_run_is_said(hive_env: HiveEnv) -> None:
+    """Which commit, by which pull request, why, and what to do: until something is deployed after it."""
+    deployments = hive_env.instance.ledger.deployments
+    baseline = deployments.baseline("iris")
+    assert baseline is not None
+    deployment = deployments.start(baseline, "e" * 40, (7,), baseline.cursor + 1)
+    assert "eeeeeee of #7 verified, and waits, " in say(hive_env, "list").output
+    deployments.transition(deployment, DeploymentState.PROBE)
+    assert "eeeeeee of #7 has to answer, " in say(hive_env, "list").output
+    deployments.transition(deployment, DeploymentState.ROLLED_BACK, "no heartbeat\nat all")
+    said = say(hive_env, "list").output
+    assert "eeeeeee of #7 does not run: no heartbeat; merge a fix or a revert, or comment `/retry` there" in said
+    baseline = deployments.baseline("iris")
+    assert baseline is not None
+    deployments.transition(deployments.start(baseline, "f" * 40, (8,), baseline.cursor + 1), DeploymentState.DEPLOYED)
+    assert "does not run" not in say(hive_env, "list").output
+
+
+def test_why_a_commit_waits_is_said(hive_env: HiveEnv) -> None:
+    """In a freeze window the end of it stands beside what waits."""
+    config = hive_env.instance.settings.home / "hive.yaml"
+    config.write_text(f"{config.read_text()}\ndeploy: {{freeze: ['00:00-23:59', '23:00-01:00']}}\n")
+    deployments = hive_env.instance.ledger.deployments
+    baseline = deployments.baseline("iris")
+    assert baseline is not None
+    deployments.start(baseline, "e" * 40, (7,), baseline.cursor + 1)
+    assert "it was merged in a freeze window, which is over at" in say(hive_env, "list").output
+
+
+def test_what_came_with_the_set_up_was_not_merged(hive_env: HiveEnv) -> None:
+    """An agent whose first configuration is still proposed has neither a commit that runs nor one that was merged."""
+    with hive_env.instance.ledger._db.transaction() as db:
+        db.execute("UPDATE baselines SET running_sha = '' WHERE agent = 'iris'")
+    (row,) = json.loads(say(hive_env, "list", "--json").output)
+    assert (row["state"], row["running"], row["merged"]) == ("not merged yet", "", "")
 
 
 def test_words_without_a_host(hive_env: HiveEnv) -> None:

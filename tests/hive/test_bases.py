@@ -17,6 +17,7 @@ from hive.config.base_yaml import FILE, NO_BASE, read_base
 from hive.demo.setup import FORGE
 from hive.ledger import Cascade, CascadeStep, DeploymentState, StepState
 from hive.ledger.cascades import DELETED
+from hive.outbox.agent_status import status_text
 from hive.outbox.cascade_text import cascade_text
 from hive.reconcile.backends import Unconfined
 from hive.reconcile.cascade import CascadeRunner
@@ -223,20 +224,27 @@ def test_the_queue_is_in_the_list(hive_env: HiveEnv) -> None:
     cascade = ledger.cascades.begin(FORGE, team="acme", base=base.digest, sha="f" * 40, pulls=(9,))
     ledger.cascades.plan(cascade, ["iris"])
     said = CliRunner().invoke(main, ["agents", "list", config]).output
-    assert f"base {base.digest[:7]}: next to be rebuilt" in said
+    assert "is rebuilt next, on the base of fffffff" in said
     baseline = ledger.deployments.baseline("iris")
     assert baseline is not None
     ledger.cascades.start(cascade, baseline)
     current = ledger.deployments.current("iris")
     assert current is not None
-    assert f"on the base {base.digest[:7]} is at build" in CliRunner().invoke(main, ["agents", "list", config]).output
+    assert "on the base of fffffff is built" in CliRunner().invoke(main, ["agents", "list", config]).output
     ledger.deployments.transition(current, DeploymentState.FAILED, "no room\nat all")
     ledger.cascades.end(cascade)
-    assert f"base {base.digest[:7]} failed: no room" in CliRunner().invoke(main, ["agents", "list", config]).output
+    assert (
+        "could not be rebuilt on the base of fffffff, and goes on: no room"
+        in CliRunner().invoke(main, ["agents", "list", config]).output
+    )
+    shown = status_text("acme", "iris", ledger.standings.of("acme", "iris"))
+    assert "the base of `fffffff` on" in shown, "people find the commit, and no digest"
+    assert base.digest[:7] not in shown
     done = CliRunner().invoke(main, ["agents", "rebuild", "iris", config])
     assert "not on the base that was merged last" in done.output
     [opened] = ledger.cascades.open()
-    assert [step.is_queued for step in ledger.cascades.steps(opened.id)] == [True]
+    [step] = ledger.cascades.steps(opened.id)
+    assert step.state is StepState.RELEASED, "who wants it at the machine itself waits for no freeze"
 
 
 WHOLE = Cascade(

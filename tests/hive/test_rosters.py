@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,6 +226,8 @@ def test_a_push_of_the_hive_itself_changes_nobody(registrar: Registrar) -> None:
     baseline = registrar.env.instance.ledger.deployments.baseline(roster_of(FORGE))
     assert baseline is not None
     assert (baseline.sha, baseline.rejected_sha) == (sha, "")
+    rows = registrar.env.instance.ledger._db.rows("SELECT payload FROM effects WHERE kind = 'add_to_issue'")
+    assert [json.loads(row["payload"])["closes"] for row in rows] == [True], "the issue about it is over"
 
 
 def test_nobody_but_operators_moves_the_roster(registrar: Registrar) -> None:

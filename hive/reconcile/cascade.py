@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bots.intents import SetStatus
 from bots.models import Role
-from forge.models import Ref, Repo
+from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Cascade, CascadeStep, Ledger, StepState
 from hive.outbox.actions import Action, CommitFile, CreateTag, ShowCascade
 from hive.outbox.enqueue import enqueue
@@ -22,13 +23,14 @@ from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.build import SETTINGS
 from hive.reconcile.holds import Holds
 from hive.reconcile.rebuild_order import rebuild_order
-from hive.reconcile.report import LOG
+from hive.reconcile.report import CONTEXT, LOG
 
 log = logging.getLogger("hive.reconcile.cascade")
 
 SHOW_SECONDS = 2.0
 """How often the comment is edited at the most."""
 
+UNDER_WAY = "🟡 containers are rebuilt, one after another"
 LEFT = "it left the roster"
 NO_CONTAINER = "it has no container yet"
 HAS_IT = "it runs on this base"
@@ -113,10 +115,23 @@ class CascadeRunner:
             elif (hold := self.holds.of_agent(baseline.team, step.agent)) is not None:
                 self._wait(cascade, step, hold.why)
             else:
+                self._announce(cascade)
                 self.ledger.cascades.start(cascade, baseline)
                 log.info("rebuild agent=%s base=%s", step.agent, cascade.base[:12])
                 return True
         return False
+
+    def _announce(self, cascade: Cascade) -> None:
+        """Tag what begins to be rolled out, and show that it is on its way; said twice, it is once."""
+        repo, key = self.meta(cascade.forge), f"building:{cascade.id}"
+        self._set_status(cascade, State.PENDING, UNDER_WAY, key)
+        if cascade.pulls:
+            name = f"building/{cascade.pulls[-1]}"
+            self._enqueue(cascade, CreateTag(repo, name, cascade.sha, f"base of {cascade.sha[:12]}", key=key))
+
+    def _set_status(self, cascade: Cascade, state: State, text: str, key: str) -> None:
+        status = CommitStatus(CONTEXT, state, text)
+        self._enqueue(cascade, SetStatus(self.meta(cascade.forge), cascade.sha, status, key=f"status:{key}"))
 
     def _wait(self, cascade: Cascade, step: CascadeStep, why: str) -> None:
         if step.why != why[:300]:
@@ -166,6 +181,8 @@ class CascadeRunner:
             self.ledger.cascades.end(cascade)
             self._show(cascade, steps, at_once=True)
             self._enqueue(cascade, CreateTag(repo, tag, cascade.sha, line, key=f"tag:{key}"))
+            state = State.FAILURE if failed else State.SUCCESS
+            self._set_status(cascade, state, f"🔴 {len(failed)} not rebuilt" if failed else f"🟢 {tag}", f"end:{key}")
             if not failed:
                 text = f"{cascade.sha}\n"
                 record = CommitFile(repo, "deployed/base", text, line, LOG, key=f"meta:{key}", start="main")

@@ -100,6 +100,8 @@ class OwnUpgrade:
             self._fail(deployment, DeploymentState.FAILED, self.build)
         elif self._building is None:
             what = (self.build, self.watch.source.mirror, deployment.sha)
+            with self.ledger.transaction():
+                self.reporter.building(deployment, self._repo)
             self._building = threading.Thread(target=self._made, args=what, name="upgrade", daemon=True)
             self._building.start()
         elif not self._building.is_alive():

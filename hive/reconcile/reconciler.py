@@ -100,6 +100,7 @@ class Reconciler:
         self._is_down = is_down
         self.holds = Holds(ledger) if holds is None else holds
         self._waits: dict[str, tuple[int, str]] = {}
+        self._begun: dict[str, int] = {}
         self._containers = containers
         self.planner = Planner(limits, tuple(packages_path), partial(base_of, ledger))
         self._probe_seconds = probe_seconds
@@ -169,6 +170,10 @@ class Reconciler:
             self._wait(target, baseline, deployment, hold)
             return
         self._waits.pop(target.agent, None)
+        if self._begun.get(target.agent) != deployment.id:
+            with self._ledger.transaction():
+                target.reporter.building(deployment, target.repo)
+            self._begun[target.agent] = deployment.id
         try:
             reached = self._advance(target, deployment.generation, deployment)
         except (BuildFailed, ProbeFailed, StepFailed) as error:

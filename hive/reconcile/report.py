@@ -26,6 +26,7 @@ FAILED = """\
 
 This commit is not tried again by itself: merge a fix or a revert of it, or comment `/retry`.
 """
+WAITS_STATUS = "🟡 verified; it waits, and its pull request says why"
 WAITS = """\
 ⏸️ **{agent}: {sha} waits**, {old}
 
@@ -68,8 +69,15 @@ class Reporter:
             tag = CreateTag(repo, f"approved/{pull}", deployment.sha, line, key=f"approved:{deployment.agent}:{pull}")
             self._enqueue(deployment, tag)
 
+    def building(self, deployment: Deployment, repo: Repo) -> None:
+        """Tag a commit that begins to be deployed; said twice, it is one tag."""
+        for pull in deployment.pulls[-1:]:
+            line = f"{deployment.agent}'s {deployment.sha[:12]} is built, and started if that succeeds"
+            key = f"building:{deployment.agent}:{deployment.id}"
+            self._enqueue(deployment, CreateTag(repo, f"building/{pull}", deployment.sha, line, key=key))
+
     def waits(self, deployment: Deployment, repo: Repo, hold: DeploymentHold) -> None:
-        """Say on each pull request that its commit was verified, and is not deployed yet."""
+        """Say on each pull request, and with its status, that its commit was verified and is not deployed yet."""
         why = plain(hold.why)
         said = WAITS.format(
             agent=deployment.agent,
@@ -78,6 +86,7 @@ class Reporter:
             why=f"{why[:1].upper()}{why[1:]}",
             way_out=hold.way_out,
         ).strip()
+        self._status(deployment, repo, State.PENDING, WAITS_STATUS, hold.key)
         for pull in deployment.pulls:
             key = f"waits:{deployment.agent}:{deployment.id}:{hold.key}:{pull}"
             self._enqueue(deployment, PostComment(Ref(repo, pull), said, key=key))
@@ -163,9 +172,9 @@ class Reporter:
         for run in self.ledger.runs.dependents(str(ref)):
             self.ledger.runs.add_turn(run, f"{key}:{run}", message, by_person=True)
 
-    def _status(self, deployment: Deployment, repo: Repo, state: State, text: str) -> None:
+    def _status(self, deployment: Deployment, repo: Repo, state: State, text: str, why: str = "") -> None:
         status = CommitStatus(CONTEXT, state, text)
-        key = f"status:{deployment.id}:{state.value}"
+        key = f"status:{deployment.id}:{state.value}" + (f":{why}" if why else "")
         self._enqueue(deployment, SetStatus(repo, deployment.sha, status, key=key))
 
     def _enqueue(self, deployment: Deployment, action: Action) -> None:

@@ -15,7 +15,8 @@ from hive.app.base_update import BaseWatch, host_lock
 from hive.cli import main
 from hive.config.base_yaml import FILE, NO_BASE, read_base
 from hive.demo.setup import FORGE
-from hive.ledger import Cascade, CascadeStep, DeploymentState, StepState
+from hive.instance.running_agent import keyless, keys_of, running_spec
+from hive.ledger import Cascade, CascadeStep, DeploymentState, Generation, StepState
 from hive.ledger.cascades import DELETED
 from hive.outbox.agent_status import status_text
 from hive.outbox.cascade_text import cascade_text
@@ -245,6 +246,26 @@ def test_the_queue_is_in_the_list(hive_env: HiveEnv) -> None:
     [opened] = ledger.cascades.open()
     [step] = ledger.cascades.steps(opened.id)
     assert step.state is StepState.RELEASED, "who wants it at the machine itself waits for no freeze"
+
+
+def test_a_container_on_a_base_has_its_own_configuration(hive_env: HiveEnv) -> None:
+    """What a turn is told of its agent comes from what runs: a commit on a base, which may never have been built without one."""
+    instance = hive_env.instance
+    ledger, base = instance.ledger, read_base(EARTH)
+    ledger.bases.accept(FORGE, "f" * 40, base.digest, EARTH)
+    cascade = ledger.cascades.begin(FORGE, team="acme", base=base.digest, sha="f" * 40, pulls=(9,))
+    ledger.cascades.plan(cascade, ["iris"])
+    baseline = ledger.deployments.baseline("iris")
+    assert baseline is not None
+    ledger.cascades.start(cascade, baseline)
+    current = ledger.deployments.current("iris")
+    assert current is not None
+    ledger.deployments.transition(current, DeploymentState.DEPLOYED)
+    place = instance.agents / "iris" / "gens" / Generation(baseline.running_sha, base.digest)
+    place.mkdir(parents=True)
+    (place / "agent.json").write_text('{"engine": "mechanic", "model": "claude-opus-5-5"}')
+    assert running_spec(instance, "iris")["model"] == "claude-opus-5-5"
+    assert list(keyless(instance, keys_of(instance))) == [], "its engine needs no key"
 
 
 WHOLE = Cascade(

@@ -171,11 +171,16 @@ def test_all_are_rebuilt_in_their_order(fleet: Fleet) -> None:
         assert fleet.ledger.deployments.newest(name) is None, "no commit was brought"
     assert [step.state for step in fleet.steps()] == [StepState.STARTED] * 3
     assert not any(step.has_failed for step in fleet.steps())
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["deployed/9"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "deployed/9"]
     assert [each["path"] for each in fleet.owed("commit_file")] == ["deployed/base"]
     assert {each["ref"]["number"] for each in fleet.owed("show_cascade")} == {9}
     assert not fleet.owed("post_comment")
-    assert not fleet.owed("set_status")
+    said = [(each["sha"], each["status"]["state"], each["status"]["description"]) for each in fleet.owed("set_status")]
+    head = "f" * 40
+    assert said == [
+        (head, "pending", "🟡 containers are rebuilt, one after another"),
+        (head, "success", "🟢 deployed/9"),
+    ]
     fleet.merge(EARTH)
     fleet.until(fleet.is_over)
     assert [step.state for step in fleet.steps()] == [StepState.UNNEEDED] * 3
@@ -200,8 +205,9 @@ def test_one_that_does_not_answer_goes_on_as_it_was(fleet: Fleet) -> None:
     assert (after.generation, after.sha, after.rejected_sha) == (before.generation, before.sha, "")
     assert fleet.containers.running("lexis") == before.generation == fleet.containers.answered("lexis")
     assert fleet.baseline("atlas").running_base == base
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["failed/9"]
-    assert "lexis" in fleet.owed("create_tag")[0]["message"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "failed/9"]
+    assert "lexis" in fleet.owed("create_tag")[1]["message"]
+    assert fleet.owed("set_status")[-1]["status"]["description"] == "🔴 1 not rebuilt"
     assert not fleet.owed("commit_file"), "successes only"
     assert not fleet.owed("propose_revert"), "nothing of its configuration is to be undone"
     fleet.until(fleet.is_over)
@@ -212,7 +218,7 @@ def test_one_that_does_not_answer_goes_on_as_it_was(fleet: Fleet) -> None:
     assert fleet.ledger.cascades.again(newest, "lexis")
     fleet.until(fleet.is_over)
     assert fleet.baseline("lexis").running_base == base
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["failed/9", "deployed/9"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "failed/9", "deployed/9"]
 
 
 def test_what_this_host_does_not_have_fails_before_anything_is_stopped(fleet: Fleet) -> None:
@@ -351,7 +357,7 @@ def test_a_newer_base_takes_the_queue(fleet: Fleet) -> None:
     assert [step.state for step in fleet.ledger.cascades.steps(first.id)].count(StepState.SUPERSEDED) == 2
     assert all(fleet.baseline(name).running_base == second.base for name in AGENTS)
     assert all(fleet.settings(name)["env"] == {"PLANET": "mars"} for name in AGENTS)
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["deployed/10"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "building/10", "deployed/10"]
 
 
 def test_a_new_commit_is_built_on_the_base_that_counts(fleet: Fleet) -> None:

@@ -143,6 +143,9 @@ def test_a_base_is_rolled_out_and_fails_alone(tmp_path: Path, sandbox: str) -> N
             lambda: baseline(hive, "lexis").running_base == cascade.base, "its next change brings the base along"
         )
         assert (pointed(hive, "lexis") / "bin" / "zipper").exists()
+        asked = hive.file(Task("Another question", "What do you have?"))
+        hive.mara.assign(asked, ["lexis"])
+        hive.until(lambda: says(hive, asked, "Read "), "an answer of one whose commit was built on this base alone")
 
         forged = push(hive, "packages: [zipper]\nenv: {PLANET: mars}\n")
         refused = hive.until(

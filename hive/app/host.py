@@ -22,7 +22,7 @@ from hive.gateway.budget_waits import BudgetWaits
 from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.instance.rosters import rostered
 from hive.instance.running_agent import take_keys
-from hive.instance.sandbox import backend_of, packages_path
+from hive.instance.sandbox import backend_of, has_units, packages_path
 from hive.ledger import Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
@@ -46,7 +46,7 @@ class Host:
         self._instance = instance
         self._stop = stop
         keys = take_keys(instance)
-        limiter = Limiter.find(instance.settings.limits)
+        limiter = Limiter.find(instance.settings.limits, by_unit=has_units(instance.settings))
         limiter.save(instance.settings.state / REPORT)
         self.containers = Containers(backend_of(instance.settings), instance.agents, limiter)
         self.faults: dict[str, AgentFault] = {}

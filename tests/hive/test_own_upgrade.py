@@ -210,7 +210,7 @@ def test_an_operator_on_the_host_takes_what_was_refused(own: Own) -> None:
     with pytest.raises(KeyboardInterrupt):
         adopt(own.instance, HIVE, shown.append, interrupt)
     assert own.turn() is None, "no is no"
-    assert shown[:2] == [f"hive: {APP.path}, branch main", "refused because: not a merge"]
+    assert shown[:2] == [f"hive: {APP.path}, branch main", "refused because: direct push"]
     assert shown[-2:] == ["1 files:", "  + a"]
     asked: list[str] = []
     own.upgrade = replace(own.upgrade, holds=Holds(own.instance.ledger, map(read_window, ALWAYS)))

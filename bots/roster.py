@@ -24,7 +24,7 @@ from bots.intents import (
 )
 from bots.markdown import code, listed, visible
 from bots.models import AGENT_NAME, RESERVED_NAMES
-from forge.events import Event, IssueEdited, IssueOpened, PullChanged, PullClosed, PullMerged, ReviewAsked
+from forge.events import Event, IssueEdited, IssueLabeled, IssueOpened, PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.models import CommitStatus, Issue, State
 
 CONTEXT = "hive/roster"
@@ -32,14 +32,14 @@ SPAWN = "request/spawn"
 """The label of a request for an agent."""
 
 PLAN = """\
-👥 **Plan for the roster** at {sha}
+👥 **Plan for roster and base** at {sha}
 
 {changes}
 
 Merging this pull request is the approval: the host verifies it, and does exactly this.
 """
 PROBLEMS = """\
-🔴 **The roster would not count** at {sha}
+🔴 **This would not count** at {sha}
 
 {problems}
 
@@ -116,6 +116,12 @@ def forget(event: PullClosed, ctx: Context) -> Iterator[Intent]:
 @bot.on(IssueOpened)
 def propose(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     """Answer a request for an agent: by a pull request on the roster, or why there can be no such agent."""
+    yield from answer(event, ctx)
+
+
+@bot.on(IssueLabeled)
+def propose_by_label(event: IssueLabeled, ctx: Context) -> Iterator[Intent]:
+    """Answer an issue that became a request by its label."""
     yield from answer(event, ctx)
 
 

@@ -14,7 +14,7 @@ from hive.app.epoch import is_new_epoch
 from hive.app.gc import HOST, collecting
 from hive.app.managed_agents import ManagedAgents
 from hive.app.merge_trials import LOOP, MergeTrials
-from hive.app.own_upgrade import own_upgrade
+from hive.app.own_upgrade import UpgradeWatch
 from hive.app.rosters import HostRosters
 from hive.app.status_watch import StatusWatch
 from hive.config.freeze import read_window
@@ -22,7 +22,7 @@ from hive.gateway.budget_waits import BudgetWaits
 from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.instance.rosters import rostered
 from hive.instance.running_agent import take_keys
-from hive.instance.sandbox import backend_of, packages_path
+from hive.instance.sandbox import backend_of, has_units, packages_path
 from hive.ledger import Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
@@ -46,7 +46,7 @@ class Host:
         self._instance = instance
         self._stop = stop
         keys = take_keys(instance)
-        limiter = Limiter.find(instance.settings.limits)
+        limiter = Limiter.find(instance.settings.limits, by_unit=has_units(instance.settings))
         limiter.save(instance.settings.state / REPORT)
         self.containers = Containers(backend_of(instance.settings), instance.agents, limiter)
         self.faults: dict[str, AgentFault] = {}
@@ -57,7 +57,7 @@ class Host:
         self._trials = MergeTrials(instance, incidents)
         self._rosters = HostRosters(instance, incidents, self.containers.backend.forget, self._trials.is_held)
         holds = Holds(instance.ledger, map(read_window, settings.deploy.freeze), self._trials.why_held)
-        self._upgrade = own_upgrade(instance, holds)
+        self._upgrade = UpgradeWatch(instance, holds)
         self._reconciler = Reconciler(
             instance.ledger,
             self.containers,
@@ -116,8 +116,7 @@ class Host:
             self._crashed(self._ended[0])
             self._ended.pop(0)
         self._follow_rosters()
-        if self._upgrade is not None:
-            self._upgrade.keep()
+        self._upgrade.keep()
         for target in self._targets:
             self._keep_alone(target)
         self._rollout.look(self._targets, self._keep_alone)

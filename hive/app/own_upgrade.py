@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from bots.models import HIVE
@@ -20,6 +21,22 @@ from hive.reconcile.verify import Policy
 from hive.supervisor.generations import CONFIG, DIRECTORY, GENERATION, Generations
 
 UNCONFINED = "a build has to be confined by bubblewrap, which does not work here: {why}"
+
+
+@dataclass
+class UpgradeWatch:
+    """Looks after the hive's own version; `hive init` may make its source known while this process runs."""
+
+    instance: Instance
+    holds: Holds
+    _upgrade: OwnUpgrade | None = None
+
+    def keep(self) -> None:
+        """Go on with what is under way, or look whether operators merged another version. Raises errors of the ledger, and NoSecret."""
+        if self._upgrade is None:
+            self._upgrade = own_upgrade(self.instance, self.holds)
+        if self._upgrade is not None:
+            self._upgrade.keep()
 
 
 def own_upgrade(instance: Instance, holds: Holds) -> OwnUpgrade | None:

@@ -31,6 +31,11 @@ def backend_of(settings: Settings) -> Backend:
     return replace(found, roots=package_roots(settings)) if isinstance(found, Nspawn | Podman) else found
 
 
+def has_units(settings: Settings) -> bool:
+    """Whether each container is a unit of the service manager, which holds its limits."""
+    return settings.sandbox == "nixos-container"
+
+
 def package_roots(settings: Settings) -> PackageRoots | None:
     """What makes the root directories of containers of packages; None where they see this host's programs."""
     program = tool()
@@ -63,5 +68,7 @@ def fix_of(settings: Settings) -> str:
 def remarks(settings: Settings) -> list[str]:
     """Warnings about the user that runs this hive, and about limits that cannot be had here."""
     said = [ROOT] if os.geteuid() == 0 else []
-    said += [UNLIMITED.format(what=what) for what in Limiter.find(settings.limits).lacking()]
+    said += [
+        UNLIMITED.format(what=what) for what in Limiter.find(settings.limits, by_unit=has_units(settings)).lacking()
+    ]
     return [*said, UNCONFINED] if settings.sandbox == "none" else said

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from hive.gateway.pricing import OLD_DAYS, own_prices, price_list
 from hive.instance.file_modes import exposed
 from hive.instance.instance import Instance
-from hive.instance.sandbox import fix_of, no_roots
+from hive.instance.sandbox import fix_of, has_units, no_roots
 from hive.poller import OVERLAP
 from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.reconcile.backends import look_for
@@ -116,7 +116,8 @@ def _sandbox(instance: Instance) -> Iterator[CheckResult]:
 
 
 def _limits(instance: Instance) -> Iterator[CheckResult]:
-    report = LimitsReport.of(instance.settings.limits, instance.settings.state / REPORT)
+    settings = instance.settings
+    report = LimitsReport.of(settings.limits, settings.state / REPORT, by_unit=has_units(settings))
     yield ok(f"each container is limited to {report.holding}")
     for what in report.lacking:
         yield warning(f"a limit of containers does not hold here: {what}", LIMITS_FIX)

@@ -28,19 +28,23 @@ FIX = "run the hive as root, or as a systemd service with Delegate=yes"
 
 @dataclass(frozen=True, slots=True)
 class Limiter:
-    """The limits of `hive.yaml`, and the groups that enforce them; `why_not` is why there are none."""
+    """The limits of `hive.yaml`, and the groups that enforce them; `why_not` is why there are none.
+
+    `by_unit` is whether the service manager enforces them, by the unit of each container, and not this process.
+    """
 
     limits: Limits
     groups: Cgroups | None = None
     why_not: str = ""
+    by_unit: bool = False
 
     @classmethod
-    def find(cls, limits: Limits, *, moving: bool = True) -> Limiter:
+    def find(cls, limits: Limits, *, moving: bool = True, by_unit: bool = False) -> Limiter:
         """Probe what this process can have; it moves itself into a group below its own only if it may."""
         try:
-            return cls(limits, Cgroups.find(moving=moving))
+            return cls(limits, Cgroups.find(moving=moving), by_unit=by_unit)
         except NoCgroup as error:
-            return cls(limits, None, str(error))
+            return cls(limits, None, str(error), by_unit)
 
     def bounds(self, agent: str, *, has_groups: bool = False) -> Bounds:
         """The bounds of an agent's next container, whose backend may have groups of its own; raises OSError."""
@@ -53,6 +57,7 @@ class Limiter:
         """The limits and what enforces them, as a sentence's end."""
         limits = self.limits
         how = f"cgroups {self.groups.version}" if self.groups is not None else "each process' own limits"
+        how = "the systemd unit of its container" if self.by_unit else how
         return (
             f"{limits.memory_mb} MB of memory, {limits.cpus:g} CPUs, {limits.processes} processes, by {how};"
             f" {limits.disk_mb} MB of disk, by a look every few seconds"
@@ -60,6 +65,8 @@ class Limiter:
 
     def lacking(self) -> list[str]:
         """What cannot be limited as it should be, and why."""
+        if self.by_unit:
+            return []
         why = dict.fromkeys(LACKING, self.why_not) if self.groups is None else self.groups.why_not
         return [f"{what} ({why[name]})" for name, what in LACKING.items() if name in why]
 
@@ -86,11 +93,11 @@ class LimitsReport:
     lacking: tuple[str, ...]
 
     @classmethod
-    def of(cls, limits: Limits, file: Path) -> LimitsReport:
+    def of(cls, limits: Limits, file: Path, *, by_unit: bool = False) -> LimitsReport:
         """The report of the host that runs now; without one, what this process itself could have, changing nothing."""
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             found = json.loads(file.read_text())
             os.kill(int(found["pid"]), 0)
             return cls(str(found["holding"]), tuple(map(str, found["lacking"])))
-        limiter = Limiter.find(limits, moving=False)
+        limiter = Limiter.find(limits, moving=False, by_unit=by_unit)
         return cls(limiter.holding(), tuple(limiter.lacking()))

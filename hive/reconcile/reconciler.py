@@ -30,6 +30,7 @@ from hive.reconcile.holds import DeploymentHold, Holds
 from hive.reconcile.planner import Planner
 from hive.reconcile.quiet_repositories import QuietRepositories
 from hive.reconcile.report import Reporter
+from hive.reconcile.starts import Starts
 from hive.reconcile.steps import Activate, Actual, Build, Probe, Switch
 from hive.reconcile.steps import plan as plan_steps
 from hive.reconcile.verify import Accepted, Policy, Rejected
@@ -101,6 +102,7 @@ class Reconciler:
         self.holds = Holds(ledger) if holds is None else holds
         self._waits: dict[str, tuple[int, str]] = {}
         self._begun: dict[str, int] = {}
+        self.starts = Starts()
         self._containers = containers
         self.planner = Planner(limits, tuple(packages_path), partial(base_of, ledger))
         self._probe_seconds = probe_seconds
@@ -224,8 +226,14 @@ class Reconciler:
 
     def _restore(self, target: ManagedAgent, baseline: Baseline) -> None:
         """The container that is meant to run runs; before the first merge of a configuration there is none."""
-        if baseline.running_sha and not self._is_down(target.agent):
+        if not baseline.running_sha or self._is_down(target.agent):
+            return
+        if self._containers.running(target.agent) or self.starts.take(target.agent, self._is_starting):
             self._advance(target, baseline.generation, None)
+
+    def _is_starting(self, agent: str) -> bool:
+        running = self._containers.running(agent)
+        return bool(running) and self._containers.answered(agent) != running
 
     def _rests_still(self, baseline: Baseline) -> bool:
         rest = self._rests.get(baseline.agent)

@@ -14,7 +14,7 @@ from bots.intents import Intent, PinProposal, PostComment, RequestReview, SetVer
 from bots.review import bot as review
 from bots.roster import SPAWN, bot
 from bots.triage import bot as triage
-from forge.events import IssueEdited, IssueOpened, PullMerged, ReviewAsked
+from forge.events import IssueEdited, IssueLabeled, IssueOpened, PullMerged, ReviewAsked
 from forge.models import Ref, State
 from hive.worker.loop_guard import subscribes
 from tests.bots.conftest import APP, EVE, MARA, OWN, Still, StillForge, issue, pull
@@ -49,6 +49,7 @@ def test_a_request_becomes_a_proposal(home: Context) -> None:
     assert wanted.why == "The manual @eve"
     assert ask(home, "lexis", labels=(), title="Spawn: lexis") == [wanted], "not everybody may set labels"
     (again,) = bot.handle(IssueEdited(ASKED, EVE, "k2"), home)
+    assert bot.handle(IssueLabeled(ASKED, EVE, "k3"), home) == [again], "a label may come later, and is no second wish"
     assert again == wanted, "the same request is wanted once"
 
 

@@ -14,11 +14,13 @@ from bots.models import HIVE
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.operator import GiteaOperator
 from forge.models import CommitStatus, FileEdit, Ref, State
-from hive.app.own_upgrade import own_upgrade
+from hive.app.adopt import run as adopt
+from hive.app.own_upgrade import UpgradeWatch, own_upgrade
 from hive.app.set_up import ADMIN
+from hive.config.freeze import read_window
 from hive.config.upgrade import UpgradeSettings
 from hive.demo.setup import FORGE, OPERATOR
-from hive.instance.instance import Instance
+from hive.instance.instance import Instance, StartupError
 from hive.ledger import NEVER, Deployment, DeploymentState, Scope, SuspensionReason
 from hive.outbox.enqueue import enqueue
 from hive.provision import Provisioner
@@ -26,6 +28,8 @@ from hive.reconcile.holds import Holds
 from hive.reconcile.own_upgrade import NO_LAUNCHER, OwnUpgrade
 from hive.supervisor.generations import Generations, VersionChange, VersionOutcome
 from tests.hive.conftest import APP, HiveEnv
+
+ALWAYS = ("00:00-23:59", "23:00-01:00")
 
 
 @dataclass
@@ -70,6 +74,17 @@ class Own:
         with self.env.house_core() as core:
             core.set_status(APP, head, CommitStatus("hive/review", State.SUCCESS, "fine"))
         self.mara.merge(ref, head_sha=head)
+        return self.env.mara.branch(APP, "main").sha
+
+    def push(self) -> str:
+        """A push past the protection, as a site admin can bring about; returns the new head."""
+        at = f"/repos/{APP.path}/branch_protections"
+        rule = self.admin._client.get(f"{at}/main").value
+        assert isinstance(rule, dict)
+        self.admin._client.delete(f"{at}/main")
+        with self.env.house_core() as core:
+            core.put_file(APP, "a", b"a", message="a", branch="main")
+        self.admin._client.post(at, **{key: value for key, value in rule.items() if not key.endswith("_at")})
         return self.env.mara.branch(APP, "main").sha
 
     def turn(self, times: int = 1) -> Deployment | None:
@@ -132,6 +147,25 @@ def test_only_for_a_hive_that_names_its_source(hive_env: HiveEnv) -> None:
     assert own_upgrade(named, Holds(named.ledger)) is None
 
 
+def test_a_source_that_is_made_known_later_is_followed(hive_env: HiveEnv) -> None:
+    """A host that runs before `hive init` knows the source begins with it then, without a start: a merge would do nothing."""
+    settings = replace(hive_env.instance.settings, upgrade=UpgradeSettings(repository=APP.path, wheels="/w"))
+    instance = Instance(settings)
+    instance.__dict__["ledger"] = hive_env.instance.ledger
+    watch = UpgradeWatch(instance, Holds(instance.ledger))
+    watch.keep()
+    assert watch._upgrade is None
+    password = instance.secret_store.password(FORGE, ADMIN)
+    for _ in range(2):
+        Provisioner.run(instance, FORGE, ADMIN, password, lambda _: None)
+    instance.repository_tracker.pin_all()
+    watch.keep()
+    found = watch._upgrade
+    assert found is not None
+    watch.keep()
+    assert watch._upgrade is found
+
+
 def test_a_merge_is_verified_and_held_like_any(own: Own) -> None:
     """An operator's merge of a head that was seen open is approved once; what holds deployments holds this one."""
     suspensions = own.instance.ledger.suspensions
@@ -154,13 +188,7 @@ def test_a_merge_is_verified_and_held_like_any(own: Own) -> None:
 def test_what_no_operator_approved_is_never_built(own: Own, how: str) -> None:
     """A push past the protection, and a head that was not seen while it was open, are refused in one issue."""
     if how == "pushed":
-        at = f"/repos/{APP.path}/branch_protections"
-        rule = own.admin._client.get(f"{at}/main").value
-        assert isinstance(rule, dict)
-        own.admin._client.delete(f"{at}/main")
-        with own.env.house_core() as core:
-            core.put_file(APP, "a", b"a", message="a", branch="main")
-        own.admin._client.post(at, **{key: value for key, value in rule.items() if not key.endswith("_at")})
+        own.push()
     else:
         own.merge(own.proposed(pinned=False))
     own.upgrade.watch._first_seen[own.env.mara.branch(APP, "main").sha] = 0.0
@@ -169,6 +197,36 @@ def test_what_no_operator_approved_is_never_built(own: Own, how: str) -> None:
     (issue,) = own.effects("open_issue")
     assert "is on the branch and not approved" in issue["title"]
     assert "`hive adopt hive`" in issue["body"]
+
+
+def test_an_operator_on_the_host_takes_what_was_refused(own: Own) -> None:
+    """Shown first, nothing without a yes; then it is built like a merge, and waits for no freeze window."""
+    with pytest.raises(StartupError, match="was not refused: there is nothing to adopt"):
+        adopt(own.instance, HIVE, print, print)
+    sha = own.push()
+    own.upgrade.watch._first_seen[sha] = 0.0
+    assert own.turn(3) is None
+    shown: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        adopt(own.instance, HIVE, shown.append, interrupt)
+    assert own.turn() is None, "no is no"
+    assert shown[:2] == [f"hive: {APP.path}, branch main", "refused because: direct push"]
+    assert shown[-2:] == ["1 files:", "  + a"]
+    asked: list[str] = []
+    own.upgrade = replace(own.upgrade, holds=Holds(own.instance.ledger, map(read_window, ALWAYS)))
+    adopt(own.instance, HIVE, shown.append, asked.append)
+    assert asked == ["Shall the hive run this, though no merge brought it?"]
+    assert shown[-1] == f"hive is brought to {sha[:12]}; hive/meta will say so"
+    deployment = own.turn()
+    assert deployment is not None
+    assert (deployment.sha, deployment.pulls, deployment.state) == (sha, (), DeploymentState.BUILD)
+    (row,) = [row for row in own.instance.ledger.audit.after(0) if row.action == "commit_adopted"]
+    assert (row.detail["agent"], row.detail["new"]) == (HIVE, sha)
+
+
+def interrupt(_: str) -> None:
+    """Somebody says no."""
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(("is_launched", "why"), [(True, "nothing builds here"), (False, NO_LAUNCHER)])

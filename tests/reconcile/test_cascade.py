@@ -25,6 +25,7 @@ from hive.reconcile.containers import Containers
 from hive.reconcile.holds import Holds
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.reconcile.report import Reporter
+from hive.reconcile.starts import Starts
 from hive.reconcile.verify import Policy
 from tests.reconcile.conftest import Origin
 from tests.reconcile.test_reconciler import SLEEPS
@@ -303,6 +304,28 @@ def test_a_word_ends_the_waiting_for_a_freeze(fleet: Fleet) -> None:
     fleet.ledger.suspensions.resume("acme", *stop)
     fleet.until(fleet.is_over)
     assert fleet.baseline("lexis").running_base == cascade.base
+
+
+def test_few_containers_start_at_the_same_time(fleet: Fleet) -> None:
+    """The next one begins when one has answered, or has been silent for long; nobody is left out."""
+    runs = {name: Generation(fleet.baseline(name).running_sha, "") for name in AGENTS}
+    fleet.silent |= set(runs.items())
+    fleet.die()
+    now = [0.0]
+    fleet.reconciler._probe_seconds = 600.0  # the machine may be slow, and the clock of starts is the test's
+    fleet.reconciler.starts = Starts(most=1, seconds=20.0, clock=lambda: now[0])
+    running: list[list[str]] = []
+    for at in (0.0, 1.0, 21.0, 42.0):
+        now[0] = at
+        for _ in range(3):
+            for target in fleet.targets:
+                fleet.keep(target)
+        running.append([name for name in AGENTS if fleet.containers.running(name)])
+    assert running == [["iris"], ["iris"], ["iris", "atlas"], ["iris", "atlas", "lexis"]]
+    fleet.silent.clear()
+    fleet.die()
+    fleet.reconciler.starts = Starts(most=1, seconds=20.0, clock=lambda: now[0])
+    fleet.until(lambda: all(fleet.containers.answered(name) for name in AGENTS))
 
 
 def test_what_is_released_is_left_to_a_newer_base_too(fleet: Fleet) -> None:

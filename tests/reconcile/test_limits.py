@@ -258,3 +258,6 @@ def test_a_report_says_what_does_not_hold(tmp_path: Path) -> None:
     assert len(report.lacking) == 3
     file.write_text('{"pid": 0}')
     assert LimitsReport.of(SMALL, file).holding
+    units = LimitsReport.of(SMALL, file, by_unit=True)
+    assert "32 processes, by the systemd unit of its container; " in units.holding
+    assert units.lacking == (), "what this process could have is no matter"

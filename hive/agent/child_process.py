@@ -127,9 +127,17 @@ def watch(
 
 
 def run_watched(
-    words: Sequence[str], env: Mapping[str, str], deadlines: Deadlines, *, most: int = MOST_SAID
+    words: Sequence[str],
+    env: Mapping[str, str],
+    deadlines: Deadlines,
+    *,
+    most: int = MOST_SAID,
+    user: int | None = None,
 ) -> ChildResult:
-    """Run a program under watch, at `/`, without input and in a group of its own; raises OSError if it cannot be started."""
+    """Run a program under watch, at `/`, without input and in a group of its own; raises OSError if it cannot be started.
+
+    It runs as this user, or as a `user` that is in no group but its own; only root can do that.
+    """
     process = subprocess.Popen(
         words,
         env=env,
@@ -138,6 +146,9 @@ def run_watched(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else (),
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -176,10 +187,10 @@ def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines, 
             pipes.register(pipe, selectors.EVENT_READ)
         while pipes.get_map():
             now = time.monotonic()
-            if now - heard >= deadlines.silence:
-                return f"it said nothing for {deadlines.silence:.0f} s"
             if now - begun >= deadlines.longest:
                 return f"it took more than {deadlines.longest:.0f} s"
+            if now - heard >= deadlines.silence:
+                return f"it said nothing for {deadlines.silence:.0f} s"
             has_ended = process.poll() is not None  # asked first: all that it said is in the pipes then
             ready = pipes.select(0 if has_ended else _LOOK)
             for key, _ in ready:

@@ -162,9 +162,12 @@ class Commits:
         return dict(zip((entry.path for entry in found), self.blobs(found), strict=True))
 
     def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: TreeLimits) -> None:
-        """Write the regular files of a commit below a directory; links, submodules and everything else are left out."""
-        listed = _entries(self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", checked(sha)))
-        chosen = [e for e in listed if e.path in paths and e.mode in ("100644", "100755")]
+        """Write some regular files of a commit below a directory, as `write_entries` does."""
+        self.write_entries([entry for entry in self.entries(sha) if entry.path in paths], into, bounds=bounds)
+
+    def write_entries(self, listed: Sequence[TreeEntry], into: Path, *, bounds: TreeLimits) -> None:
+        """Write regular files below a directory; links, submodules and everything else are left out. Raises TooLarge."""
+        chosen = [entry for entry in listed if entry.mode in ("100644", "100755")]
         if len(chosen) > bounds.files or sum(entry.size for entry in chosen) > bounds.total_bytes:
             raise TooLarge(f"too much to write out: {len(chosen)} files, {sum(entry.size for entry in chosen)} bytes")
         for entry, content in zip(chosen, self.blobs(chosen), strict=True):

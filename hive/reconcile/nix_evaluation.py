@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,17 @@ import os, resource, sys
 uid, bounds, *words = sys.argv[1:]
 for bound in bounds.split(","):
     name, most = bound.split("=")
-    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(most), int(most)))
+    resource.setrlimit(getattr(resource, "RLIMIT_" + name.upper()), (int(most), int(most)))
 if int(uid):
     os.setgroups([])
     os.setresgid(int(uid), int(uid), int(uid))
     os.setresuid(int(uid), int(uid), int(uid))
 os.execv(words[0], words)
 """
-"""Becomes bwrap, with limits that all of its processes inherit, and as another user if this one is root."""
+"""Becomes a command with limits that all of its processes inherit, and as another user if this one is root.
+
+`prlimit` of util-linux does the same ten times as fast, where there is one. The user may not see this Python.
+"""
 
 
 class NoEvaluator(Exception):
@@ -73,10 +76,9 @@ class EvaluationLimits:
     memory: int = 1 << 30
     output: int = 1 << 20
 
-    def rlimits(self) -> str:
-        """The limits of each process, as the starter reads them. Nix asks for 64 MiB of stack, and needs few files."""
-        bounds = {"CPU": self.cpu, "DATA": 2 * self.memory, "FSIZE": self.output, "NOFILE": 256, "CORE": 0}
-        return ",".join(f"{name}={most}" for name, most in bounds.items())
+    def rlimits(self) -> dict[str, int]:
+        """The limits of each process, by name. Nix asks for 64 MiB of stack, and needs few files."""
+        return {"cpu": self.cpu, "data": 2 * self.memory, "fsize": self.output, "nofile": 256, "core": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class NixEvaluator:
     bwrap: str
     nixpkgs: Path | None = None
     limits: EvaluationLimits = field(default_factory=EvaluationLimits)
+    prlimit: str | None = field(default_factory=lambda: shutil.which("prlimit"))
 
     @classmethod
     def find(cls, nixpkgs: Path | None = None) -> NixEvaluator:
@@ -128,14 +131,21 @@ class NixEvaluator:
             raise BuildFailed([f"{MODULE}:1:1: its value cannot be read ({type(error).__name__})"]) from error
 
     def _run(self, scratch: Path) -> ChildResult:
-        uid = host_users.EVALUATOR if os.geteuid() == 0 else 0
-        if uid:
+        uid = host_users.EVALUATOR if os.geteuid() == 0 else None
+        if uid is not None:
             for path in (scratch, *scratch.rglob("*")):
                 os.chown(path, uid, uid, follow_symlinks=False)
-        starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(uid), self.limits.rlimits()]
-        words = [*starter, *self._confined(scratch), *self._asking()]
+        return self.run_limited([*self._confined(scratch), *self._asking()], uid)
+
+    def run_limited(self, command: Sequence[str], user: int | None) -> ChildResult:
+        """Run a command within the limits, which hold before it begins; as `user` if this is root."""
+        bounds = [f"{name}={most}" for name, most in self.limits.rlimits().items()]
         deadlines = Deadlines(self.limits.seconds, self.limits.seconds)
-        return run_watched(words, {}, deadlines, most=self.limits.output)
+        if self.prlimit is not None:
+            words = [self.prlimit, *(f"--{bound}" for bound in bounds), "--", *command]
+            return run_watched(words, {}, deadlines, most=self.limits.output, user=user)
+        starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(user or 0), ",".join(bounds)]
+        return run_watched([*starter, *command], {}, deadlines, most=self.limits.output)
 
     def _confined(self, scratch: Path) -> list[str]:
         """What comes before the command: it dies with this process, and with it all of its PID namespace."""
@@ -182,10 +192,11 @@ def write_out(mirror: Mirror, tree: str, into: Path) -> frozenset[str]:
     """
     into.mkdir()
     try:
-        paths = frozenset(entry.path for entry in mirror.entries(tree) if entry.mode.startswith("100"))
+        files = [entry for entry in mirror.entries(tree) if entry.mode.startswith("100")]
+        paths = frozenset(entry.path for entry in files)
         if MODULE not in paths:
             raise BuildFailed([f"{MODULE}:1:1: there is no such file"])
-        mirror.write_out(tree, into, paths, bounds=BOUNDS)
+        mirror.write_entries(files, into, bounds=BOUNDS)
     except TooLarge as error:
         raise BuildFailed([f"{MODULE}:1:1: its repository is {error}"]) from error
     except OSError as error:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hive.agent.processes import began
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends import Backend, Bounds, Command
 from hive.reconcile.backends.surroundings import AGENTS_UMASK, starter
@@ -35,6 +36,7 @@ class RunningContainer:
     since: float
     log: Log
     _harness: int | None = None
+    _harness_began: int = -1
 
     @classmethod
     def start(
@@ -77,12 +79,15 @@ class RunningContainer:
         if self._harness is None and self.began:
             self._harness = self.backend.harness(self.process.pid, self.dirs)
             if self._harness is not None:
+                self._harness_began = began(self._harness)
                 ContainerRecord.save(self.dirs, self._harness, self.sha)
         return self._harness
 
     def tell(self) -> bool:
         """Ask the harness to end; False if it is not there yet."""
-        pid = self.backend.harness(self.process.pid, self.dirs)
+        pid = self._harness  # to search for it among all processes takes longer than its end
+        if pid is None or began(pid) != self._harness_began:
+            pid = self.backend.harness(self.process.pid, self.dirs)
         if pid is None:
             return False
         with contextlib.suppress(ProcessLookupError):

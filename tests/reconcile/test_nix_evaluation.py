@@ -13,6 +13,7 @@ import pytest
 
 from hive.agent.child_process import ChildResult
 from hive.git_mirror.mirror import TreeLimits
+from hive.reconcile import host_users
 from hive.reconcile.build import BuildFailed
 from hive.reconcile.evidence import bad_entries
 from hive.reconcile.nix_complaint import MOST, complaint, visible
@@ -200,6 +201,30 @@ def test_it_ends_in_time(nix: NixEvaluator, origin: Origin) -> None:
     sentence = refusal(slow, origin, {"agent.nix": ENDLESS})
     assert sentence == "agent.nix:1:1: it took more than 1 s"
     assert _processes(slow) == []
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["by util-linux", "without it"])
+def test_limits_hold_before_it_begins(nix: NixEvaluator, *, is_there: bool) -> None:
+    """Whoever sets them: soft and hard, and root has become somebody who owns nothing and is in no group of his."""
+    if is_there and nix.prlimit is None:
+        pytest.skip("util-linux has no prlimit here")
+    user = host_users.EVALUATOR if os.geteuid() == 0 else None
+    asked = ["/bin/cat", "/proc/self/limits", "/proc/self/status"]
+    done = (nix if is_there else replace(nix, prlimit=None)).run_limited(asked, user)
+    rows = [line.split() for line in done.out.decode().splitlines()]
+    for name, most in {"cpu time": TIGHT.cpu, "data size": 2 * TIGHT.memory, "file size": TIGHT.output}.items():
+        assert ["Max", *name.split(), str(most), str(most)] in [row[:5] for row in rows], (name, done)
+    assert ["Max", "open", "files", "256", "256", "files"] in rows
+    assert ["Max", "core", "file", "size", "0", "0", "bytes"] in rows
+    if user is not None:
+        for name, ids in (("Uid:", [str(user)] * 4), ("Gid:", [str(user)] * 4), ("Groups:", [])):
+            assert [name, *ids] in rows, done
+
+
+@pytest.mark.parametrize("text", [ENDLESS])
+def test_it_ends_without_util_linux(nix: NixEvaluator, origin: Origin, text: str) -> None:
+    """The same end, and the same sentence, where the limits are set by a program of ours."""
+    assert refusal(replace(nix, prlimit=None), origin, {"agent.nix": text}) == refusal(nix, origin, {"agent.nix": text})
 
 
 def test_links_are_not_there(nix: NixEvaluator, origin: Origin) -> None:

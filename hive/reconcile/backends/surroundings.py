@@ -12,7 +12,7 @@ from pathlib import Path
 import hive.agent
 from hive.agent.enter import INSIDE
 from hive.agent.limits import VARIABLE
-from hive.agent.processes import descendants
+from hive.agent.processes import began, descendants
 from hive.agent.sandbox import python
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.build import interpreter
@@ -121,7 +121,9 @@ def is_first_of_its_namespace(pid: int) -> bool:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and all that descends from it."""
+    """Kill a process and all that descends from it; of one that has ended nothing descends."""
+    if began(pid) < 0:
+        return
     for found in (*descendants(pid), pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(found, signal.SIGKILL)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hive.config import Limits
 from hive.config.base_yaml import NO_BASE, Base
-from hive.git_mirror.mirror import Mirror
+from hive.git_mirror.mirror import GitError, Mirror
 from hive.ledger import Generation
 from hive.reconcile.build import Plan, plan
 from hive.reconcile.evidence import HEAD
@@ -28,8 +28,15 @@ class Planner:
 
     def plan(self, agent: str, mirror: Mirror, branch: str, generation: Generation) -> Plan:
         """The plan of a commit on a base; it is fetched with its branch if need be. Raises BuildFailed and GitError."""
-        if not mirror.has(generation.commit):
-            mirror.fetch(f"refs/heads/{branch}", HEAD)
+        try:
+            return self._plan(agent, mirror, generation)
+        except GitError:
+            if mirror.has(generation.commit):
+                raise
+        mirror.fetch(f"refs/heads/{branch}", HEAD)
+        return self._plan(agent, mirror, generation)
+
+    def _plan(self, agent: str, mirror: Mirror, generation: Generation) -> Plan:
         base = self.bases(generation.base)
         return plan(agent, mirror, generation.commit, self.limits, packages_path=self.packages_path, base=base)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,19 @@ class Origin:
         fetch = ["git", "-C", str(self.mirror.path), "fetch", "--quiet", str(self.path), what]
         subprocess.run(fetch, check=True)
         return sha
+
+
+class LocalMirror(Mirror):
+    """A mirror whose forge is a directory: the product's own speaks HTTP only."""
+
+    source: str
+    fetches: int = 0
+
+    def _fetch(self, refspecs: Iterable[str], *options: str) -> None:
+        """Fetch as the product does, from the directory."""
+        self.fetches += 1
+        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--force", *options, self.source, *refspecs)
+        self.git.run(*words, config={"protocol.file.allow": "always"})
 
 
 @pytest.fixture

@@ -224,6 +224,9 @@ class Killer:
     victim: Callable[[FrameType], int | None] = itself
     """Who is killed at a point; where it is nobody there is no point."""
 
+    changes: Mapping[str, set[str]] = field(default_factory=lambda: CHANGES)
+    """Functions that change something, by the files in which they are."""
+
     hit: Path | None = None
     """A file that is made when somebody is killed."""
 
@@ -250,7 +253,7 @@ class Killer:
             return
         code = frame.f_code
         name = os.path.basename(code.co_filename)  # noqa: PTH119  for each call of the interpreter
-        if code.co_name not in CHANGES.get(name, ()) or "hive" not in code.co_filename:
+        if code.co_name not in self.changes.get(name, ()) or "hive" not in code.co_filename:
             return
         detail = _detail(frame)
         if detail is None or (victim := self.victim(frame)) is None:
@@ -270,7 +273,7 @@ def _detail(frame: FrameType) -> str | None:
     match frame.f_code.co_name:
         case "transition":
             return str(frame.f_locals.get("state"))
-        case "begin":
+        case "begin" if "verb" in frame.f_locals:
             verb = frame.f_locals.get("verb")
             return None if verb in ("observe", "logs") else str(verb)
         case "_run":

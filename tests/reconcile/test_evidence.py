@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -10,30 +10,17 @@ import pytest
 
 from forge.models import Branch, Protection, PullRequest, Push, Ref, Repo, Repository, TimelineEvent, User
 from forge.protocol import Refused
-from hive.git_mirror.mirror import GitError, Login, Mirror
+from hive.git_mirror.mirror import GitError, Login
 from hive.ledger import Baseline, Ledger
 from hive.reconcile.evidence import Evidence, NotNow, open_to_us, protection_faults
 from hive.reconcile.verify import Accepted, Facts, Policy, Rejected, decide
 from tests.bots.conftest import NOON, pull
-from tests.reconcile.conftest import Origin
+from tests.reconcile.conftest import LocalMirror, Origin
 
 REPO = Repo("forgejo", "agent-configs", "iris")
 MARA, EVE = User(1, "mara"), User(66, "eve")
 POLICY = Policy(repo_id=5, operators=frozenset({MARA.id}))
 RULE = Protection("main", mergers=("mara",))
-
-
-class LocalMirror(Mirror):
-    """A mirror whose forge is a directory: the product's own speaks HTTP only."""
-
-    source: str
-    fetches: int = 0
-
-    def _fetch(self, refspecs: Iterable[str], *options: str) -> None:
-        """Fetch as the product does, from the directory."""
-        self.fetches += 1
-        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--force", *options, self.source, *refspecs)
-        self.git.run(*words, config={"protocol.file.allow": "always"})
 
 
 @dataclass

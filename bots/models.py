@@ -215,13 +215,6 @@ class Finding:
         return Level.RED if self.level is Level.YELLOW and quick else self.level
 
 
-DOES_NOT_MERGE = "does-not-merge"
-"""The rule of a change that conflicts with its base."""
-
-CHANGE = "change"
-"""What stands for an engine in `Scan.failed` where the change itself is the reason, such as its size."""
-
-
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What the analysers found in one head.

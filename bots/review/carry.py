@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bots.model_review import MODEL
-from bots.models import DOES_NOT_MERGE, Category, Finding, Level, Scan
+from bots.models import Category, Finding, Level, Scan
 from bots.review_rounds import (
     FindingState,
     FollowedLine,
@@ -21,6 +21,7 @@ from bots.review_rounds import (
     RememberedFinding,
     ReviewRound,
 )
+from bots.scan_names import DOES_NOT_MERGE
 
 Key = tuple[str, ...]
 KEPT_ENDED = 200

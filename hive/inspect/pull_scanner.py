@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bots.models import CHANGE, Finding, Scan
+from bots.models import Finding, Scan
+from bots.scan_names import CHANGE
 from forge.diff import DiffTooLarge, FileDiff, added_lines, parse
 from forge.models import PullRequest
 from forge.protocol import Unavailable

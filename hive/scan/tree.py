@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
-from bots.models import DOES_NOT_MERGE, Category, Finding, Level
+from bots.models import Category, Finding, Level
+from bots.scan_names import DOES_NOT_MERGE
 from forge.diff import FileDiff
 
 ENGINE = "tree"

@@ -143,7 +143,7 @@ def test_a_trial_says_what_a_review_would(tmp_path: Path, program: str | None, w
     script = tmp_path / "they.py"
     script.write_text(program or "")
     command = (sys.executable, str(script), "one") if program else ("no-such-analyser", "one")
-    mine = EngineSettings("they", command, tuple(KINDS))
+    mine = EngineSettings("they", command, tuple(KINDS))  # type: ignore[arg-type]  # its keys are all of them
     [engine] = engines_of((mine,))[len(ENGINES) :]
     assert failure_of(engine) == why
 

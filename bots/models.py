@@ -210,10 +210,6 @@ class Finding:
         return Level.RED if self.level is Level.YELLOW and quick else self.level
 
 
-CHANGE = "change"
-"""What stands for an engine in `Scan.failed` where the change itself is the reason, such as its size."""
-
-
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What the analysers found in one head.

@@ -21,6 +21,7 @@ from bots.review_rounds import (
     RememberedFinding,
     ReviewRound,
 )
+from bots.scan_names import DOES_NOT_MERGE
 
 Key = tuple[str, ...]
 KEPT_ENDED = 200
@@ -28,6 +29,9 @@ KEPT_ENDED = 200
 
 ON_THE_SPOT = frozenset({Category.LEAK, Category.SILENT_FAILURE})
 """Categories that a change elsewhere cannot fix: as long as their lines stand, silence of an engine is no fix."""
+
+OF_THE_MOMENT = frozenset({DOES_NOT_MERGE})
+"""Rules about a change and its base together: what is not reported any more is over, whatever stands in the file."""
 
 NEVER_ENDS = frozenset({MODEL})
 """Engines that may forget: what they found ends with its line only."""
@@ -228,6 +232,8 @@ def _state_unseen(
         return FindingState.FIXED
     if not _is_read(each.finding, now.scan):
         return FindingState.STILL
+    if each.finding.rule in OF_THE_MOMENT:
+        return FindingState.FIXED
     if now.full and each.finding.engine not in NEVER_ENDS:
         return FindingState.FIXED
     if place is None:

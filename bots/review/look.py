@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bots.bot import Context
 from bots.markdown import code
 from bots.model_review import MODEL, ModelReview
-from bots.models import CHANGE, Finding, Level, Scan
+from bots.models import Finding, Level, Scan
 from bots.review import messages
 from bots.review.anchors import Files, shown_line
 from bots.review.carry import Carried, Present, is_same, place_of, to_follow
@@ -23,6 +23,7 @@ from bots.review_rounds import (
     RememberedFinding,
     ReviewRound,
 )
+from bots.scan_names import CHANGE
 from bots.views import FindingView
 from forge.diff import MalformedDiff, parse
 from forge.models import PullRequest, Ref

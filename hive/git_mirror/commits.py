@@ -77,6 +77,14 @@ class Commits:
             raise failure("merge-tree", status, out)
         return out.split("\n")[0] if status == 0 else None
 
+    def conflicts(self, onto: str, head: str) -> tuple[str, ...]:
+        """The paths, at most a hundred, that git cannot bring together where `head` is merged into `onto`."""
+        words = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", checked(onto), checked(head))
+        status, out = self.git.call(*words)
+        if status not in (0, 1):
+            raise failure("merge-tree", status, out)
+        return tuple(dict.fromkeys(out.rstrip("\0").split("\0")[1:101])) if status else ()
+
     def diff(self, old: str, new: str) -> str:
         """The unified diff between two commits, in the one form that `forge.diff` reads. Raises TooLarge."""
         words = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "-U3")

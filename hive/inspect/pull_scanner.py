@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bots.models import CHANGE, Scan
+from bots.models import Finding, Scan
+from bots.scan_names import CHANGE
 from forge.diff import DiffTooLarge, FileDiff, added_lines, parse
 from forge.models import PullRequest
 from forge.protocol import Unavailable
@@ -15,6 +16,7 @@ from hive.git_mirror.commits import Commits
 from hive.git_mirror.mirror import GitError, GitInterrupted, TooLarge, TreeLimits
 from hive.inspect.broken_imports import broken_imports
 from hive.inspect.fetch import base_of
+from hive.inspect.merge_conflicts import merge_conflicts
 from hive.inspect.pull_history import PullHistory
 from hive.scan.analysis import ENGINES, WORKERS, analyse
 from hive.scan.engine import Engine
@@ -39,9 +41,11 @@ class PullScanner(PullHistory):
             mirror = self.mirror(pull.ref.repo)
             base = base_of(mirror, pull)
             forked_at = mirror.merge_base(base, pull.head_sha)
-            return scan_commits(
+            clashes = tuple(merge_conflicts(mirror, base, pull))
+            scan = scan_commits(
                 mirror, forked_at, pull.head_sha, bounds=self.bounds, workers=self.workers, engines=self.engines
             )
+            return with_findings(scan, clashes)
         except GitInterrupted as error:
             raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
         except (GitError, ValueError) as error:
@@ -78,9 +82,18 @@ def scan_commits(
         *tree_findings(files, [path for path in unread if path not in missed]),
         *broken_imports(commits, files, old, new),
     )
-    ran = (*scan.ran, ENGINE) if found or concerns(files) else scan.ran
-    rest = tuple(item for item in scan.findings if not (found and item.rule == ALL_CLEAN))
-    return replace(scan, base_sha=old, ran=ran, findings=(*found, *rest))
+    if concerns(files) and not found:
+        scan = replace(scan, ran=(*scan.ran, ENGINE))
+    return replace(with_findings(scan, found), base_sha=old)
+
+
+def with_findings(scan: Scan, found: Sequence[Finding]) -> Scan:
+    """A scan with what is wrong with the tree: its change is not clean then."""
+    if not found:
+        return scan
+    ran = scan.ran if ENGINE in scan.ran else (*scan.ran, ENGINE)
+    rest = tuple(item for item in scan.findings if item.rule != ALL_CLEAN)
+    return replace(scan, ran=ran, findings=(*found, *rest))
 
 
 def _told(files: Sequence[FileDiff], head: Path, base: Path) -> tuple[Mapping[str, frozenset[int]], Before, list[str]]:

@@ -6,9 +6,11 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
 from bots.models import Category, Finding, Level
+from bots.scan_names import DOES_NOT_MERGE
 from forge.diff import FileDiff
 
 ENGINE = "tree"
+MAX_NAMED = 5
 LINK, SUBMODULE = "120000", "160000"
 
 
@@ -36,6 +38,17 @@ def tree_findings(files: Sequence[FileDiff], unread: Sequence[str]) -> Iterator[
             f"No analyser can read it{more}. Look at it yourself; if it is built from something, commit that instead.",
             engine=ENGINE,
         )
+
+
+def unmerged(paths: Sequence[str]) -> Finding:
+    """That a change conflicts with its base, in these files."""
+    more = f", and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+    return Finding(
+        *(paths[0], 0, Level.RED, Category.BROKEN, DOES_NOT_MERGE, "Does not merge"),
+        f"The base branch has changed the same lines: {', '.join(paths[:MAX_NAMED])}{more}. "
+        "Merge it into this branch or rebase, and decide there what is right.",
+        engine=ENGINE,
+    )
 
 
 def _link(path: str, target: str) -> Iterator[Finding]:

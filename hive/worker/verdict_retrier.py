@@ -13,7 +13,7 @@ from hive.ledger.verdict_retries import VerdictRetry
 
 
 class VerdictRetrier:
-    """Asks the bot that owes a verdict, in the name of the hive's own account."""
+    """Asks the bot that has to give a verdict, in the name of the hive's own account."""
 
     def __init__(self, ledger: Ledger, bots: Mapping[str, Bot], teams: Mapping[str, Team]) -> None:
         self._ledger = ledger
@@ -30,7 +30,7 @@ class VerdictRetrier:
         team = self._teams.get(retry.team)
         bots = [bot.name for bot in self._bots.values() if bot.verdict == retry.context]
         with ledger.transaction():
-            if team is None or not bots:  # no longer configured: a team that returns asks anew
+            if team is None or not bots:  # no longer configured: nobody would answer
                 ledger.verdict_retries.drop(retry.ref)
                 return
             if any(ledger.jobs.is_pending(bot, ref) for bot in bots):

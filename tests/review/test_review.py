@@ -9,10 +9,11 @@ import pytest
 
 from bots.bot import Context
 from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
-from bots.models import CHANGE, Category, Finding, Level, Scan, Verdict
+from bots.models import Category, Finding, Level, Scan, Verdict
 from bots.review import bot
 from bots.review_intents import CloseReview, DismissFinding, EditRemarks, PostReview, ShowReview
 from bots.review_policy import DEFAULT_POLICY
+from bots.scan_names import CHANGE
 from bots.views import RunView, VerdictView
 from forge.events import PullChanged
 from forge.models import PullRequest, State

@@ -279,6 +279,7 @@ def test_a_failure_that_is_handled_is_not_said(look: Look) -> None:
         "walk": "func f() error {\n\treturn filepath.Walk(p, func(p string, i os.FileInfo, err error) error {\n\t\tif err != nil {\n\t\t\tlog.Print(err)\n\t\t\treturn nil\n\t\t}\n\t\treturn g(p)\n\t})\n}\n",
         "none": "func f() {\n\tif err != nil {\n\t\tlog.Print(err)\n\t\treturn\n\t}\n}\n",
         "known": 'func f() (string, bool) {\n\tif err != nil {\n\t\tlog.Print(err)\n\t\treturn "", false\n\t}\n\treturn x, true\n}\n',
+        "rune": "func f() {\n\tr, _ = utf8.DecodeRuneInString(s)\n\tt, _ := utf8.DecodeLastRune(b)\n\tv, _ := m.LoadOrStore(k, r+t)\n}\n",
         "format": 'func f() {\n\tlog.Printf("%[1]d %[1]x", n)\n\tlog.Printf("%*d", w, n)\n\tlog.Printf("%d%%", n)\n\tlog.Printf(text, n, m)\n\tlog.Printf("%v "+more, n, m)\n}\n',
     }
     handler = "except OSError as error:\n{i}    log.warning('%s', error)\n"

@@ -343,3 +343,38 @@ def test_the_reviewer_only_reviews(day: ReviewDay) -> None:
             argus.put_file(APP, "store.py", b"x = 1\n", message="x", branch="side")
         with pytest.raises(Refused):
             argus._client.post(f"/repos/{APP.path}/pulls/{day.ref.number}/merge", Do="merge")
+
+
+def test_what_does_not_merge_is_red(day: ReviewDay) -> None:
+    """A change that conflicts with its base is told so with its files, and no more once it is brought together with it."""
+    with day.hive.house_core() as core:
+        core.commit(APP, [FileEdit("a.txt", b"one\n")], message="Begin", branch="dev", start="main")
+        core.commit(
+            APP, [FileEdit("a.txt", b"mine\n"), FileEdit("store.py", FIXED)], message="Go", branch="side", start="dev"
+        )
+        day.ref = core.open_pull(APP, head="side", base="dev", title="Keep records", body="").ref
+        core.commit(APP, [FileEdit("a.txt", b"theirs\n")], message="Other", branch="dev")
+    day.look()
+    assert day.status == "failure"
+    [standing] = day.standing
+    assert "**Does not merge** — `a.txt`" in standing.body
+    assert "Clean" not in standing.body
+
+    with day.hive.house_core() as core:
+        core.commit(APP, [FileEdit("a.txt", b"one\n")], message="Take back", branch="dev")
+    day.say("/review")
+    assert day.status == "success"
+    [standing] = day.standing
+    assert "### Fixed since the last round\n- 1 · **Does not merge**" in standing.body
+
+
+def test_what_attributes_merge_is_no_conflict(day: ReviewDay) -> None:
+    """Where a repository wants files merged in another way, git of a bare repository has no say."""
+    with day.hive.house_core() as core:
+        first = [FileEdit("notes/a.txt", b"one\n"), FileEdit("notes/.gitattributes", b"*.txt merge=union\n")]
+        core.commit(APP, first, message="Begin", branch="dev", start="main")
+        core.commit(APP, [FileEdit("notes/a.txt", b"mine\n")], message="Go", branch="side", start="dev")
+        day.ref = core.open_pull(APP, head="side", base="dev", title="Keep records", body="").ref
+        core.commit(APP, [FileEdit("notes/a.txt", b"theirs\n")], message="Other", branch="dev")
+    day.look()
+    assert day.status == "success"

@@ -19,7 +19,7 @@ from hive.gateway.outbound import Outbound
 from hive.gateway.push_protocol import NotAllowed, PushHead
 from hive.git_mirror.errors import GitError, GitInterrupted
 from hive.git_mirror.mirror import Mirror
-from hive.git_mirror.quarantine import EMPTY_TREE, PushedObject, Quarantine, quarantine
+from hive.git_mirror.quarantine import PushedObject, Quarantine, empty_tree, quarantine
 from hive.ledger import Turn
 
 MAX_FILE = 16 << 20
@@ -105,7 +105,7 @@ class PushCheck:
     def _keeps_protected(self, pushed: Quarantine, tip: str, known: Sequence[str]) -> None:
         """Refuse a tip whose protected files differ from all of: where it left the base, the base, and what the branch has already."""
         changed: set[str] | None = None
-        for commit in dict.fromkeys(filter(None, known)) or (EMPTY_TREE,):
+        for commit in dict.fromkeys(filter(None, known)) or (empty_tree(tip),):
             differing = {path for path in pushed.changed(commit, tip) if self._is_guarded(path)}
             changed = differing if changed is None else changed & differing
             if not changed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from forge.embedded.services import people, pushes, repos
+from tests.embedded.conftest import b64
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import ApiEnv
@@ -68,6 +69,41 @@ def test_rebase(env: ApiEnv, moved: bool) -> None:
     assert (now.author, now.committer, now.message) == ("core", "mara" if moved else "core", "second\n")
     below = env.iris.get(f"~/git/commits/{now.parents[0]}")
     assert [parent["sha"] for parent in below["parents"]] == [base]
+
+
+def test_a_rebase_leaves_out_what_main_has_had(env: ApiEnv) -> None:
+    """A commit that main has by another name is dropped, as git drops it, although main took it back since: nothing comes of it."""
+    base = tip(env).sha
+    env.core.branch("topic", {"one.txt": "1\n"})
+    env.core.branch("early", {"early.txt": "2\n"})
+    env.core.post("~/contents/one.txt", {"content": "MQo=", "message": "the same", "branch": "early"})
+    for number, head in ((1, "early"), (2, "topic")):
+        env.core.post("~/pulls", {"title": head, "head": head, "base": "main"})
+        if number == 1:
+            assert merge(env, "rebase") == (200, None)
+    sha = env.iris.get("~/contents/one.txt")["sha"]
+    body = {"sha": sha, "message": "taken back", "branch": "main"}
+    assert env.core.call("DELETE", "~/contents/one.txt", body).status_code == 200
+    before = tip(env).sha
+    assert before != base
+    said = env.mara.says("POST", "~/pulls/2/merge", {"Do": "rebase"})
+    assert (said, tip(env).sha) == ((200, None), before)
+    assert env.iris.call("GET", "~/contents/one.txt").status_code == 404
+
+
+@pytest.mark.parametrize("attributes", ["log merge=union", "log -merge", ""])
+def test_merges_obey_the_attributes_of_their_base(env: ApiEnv, attributes: str) -> None:
+    """As a real forge merges, which does so in a work tree: `union` takes both sides."""
+    env.core.post("~/contents/.gitattributes", {"content": b64(f"{attributes}\n"), "message": "x", "branch": "main"})
+    env.core.post("~/contents/log", {"content": b64("1\n"), "message": "x", "branch": "main"})
+    env.core.branch("topic", {"topic.txt": "x\n"})
+    for branch, line in (("topic", "3"), ("main", "2")):
+        sha = env.iris.get(f"~/contents/log?ref={branch}")["sha"]
+        env.core.put("~/contents/log", {"content": b64(f"1\n{line}\n"), "message": line, "sha": sha, "branch": branch})
+    env.core.post("~/pulls", {"title": "topic", "head": "topic", "base": "main"})
+    merged = attributes == "log merge=union"
+    assert merge(env, "merge") == ((200, None) if merged else AGAIN)
+    assert env.iris.get("~/contents/log")["content"] == b64("1\n2\n3\n" if merged else "1\n2\n")
 
 
 def test_rebase_merge(env: ApiEnv) -> None:

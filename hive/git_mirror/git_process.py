@@ -53,6 +53,8 @@ _SAFE = (
     ("core.bigFileThreshold", "32m"),  # what is larger is read piece by piece, and is no text
     ("gc.auto", "0"),
     ("http.followRedirects", "false"),
+    ("http.maxRetries", "3"),  # git 2.55: how often it waits for a busy forge, and how long (Retry-After)
+    ("http.maxRetryTime", "60"),
     ("pack.threads", "2"),  # each takes its share of the memory
     ("protocol.allow", "never"),
     ("protocol.http.allow", "always"),

@@ -131,6 +131,6 @@ class CommitCheck:
 
 def _names(folder: Path) -> set[str]:
     try:
-        return set(os.listdir(folder)) if not folder.is_symlink() else set()
+        return {entry.name for entry in folder.iterdir()} if not folder.is_symlink() else set()
     except OSError:  # not there, or no folder
         return set()

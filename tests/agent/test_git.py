@@ -140,7 +140,7 @@ def test_a_push_that_came_second_is_made_again(world: World) -> None:
 
 @pytest.mark.parametrize("saved", [True, False])
 def test_a_branch_that_was_rebased_on_the_forge_is_followed(world: World, *, saved: bool) -> None:
-    """ "Update by rebase" gives our commits other names: they are recognised, and what comes next goes behind them."""
+    """An update by rebase gives our commits other names: they are recognised, and what comes next goes behind them."""
     begun(world)
     world.git("acme/app", "update-ref", "refs/heads/main", commit_on(world, "main", "z.py", "z = 1\n"))
     index = str(world.folder / "index")

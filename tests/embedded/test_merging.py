@@ -281,6 +281,38 @@ def test_an_update_brings_main_in(env: ApiEnv) -> None:
     assert env.core.says("POST", "~/pulls/1/update") == (500, "")
 
 
+@pytest.mark.parametrize(
+    ("state", "context", "pattern", "merges"),
+    [
+        ("skipped", "ci", "ci", True),
+        ("warning", "ci", "ci", False),
+        ("success", "ci (linux) [fast]", "ci (linux) \\[fast\\]", True),
+        ("success", "ci (linux) [fast]", "ci (linux) [fast]", False),
+        ("success", "ci f", "ci [fast]", True),
+        ("success", "a/b/c", "a/*", True),
+        ("success", "ci two", "ci {one,two}", True),
+        ("success", "ci *", "ci \\*", True),
+        ("success", "ci x", "ci \\*", False),
+    ],
+)
+def test_required_checks_are_patterns(env: ApiEnv, state: str, context: str, pattern: str, *, merges: bool) -> None:
+    """What was skipped passes, a warning does not, and letters with a meaning have to be escaped."""
+    _, head = prepared(env, moved=False)
+    env.protect(enable_status_check=True, status_check_contexts=[pattern])
+    env.core.post(f"~/statuses/{head}", {"context": context, "state": state})
+    assert (merge(env, "merge")[0] == 200) is merges
+
+
+def test_a_fourth_pin_is_a_failure(env: ApiEnv) -> None:
+    """A forge pins three issues of a repository, and does not say what is wrong with one more."""
+    for number in range(1, 5):
+        env.core.post("~/issues", {"title": f"{number}"})
+        said = env.mara.call("POST", f"~/issues/{number}/pin").status_code
+        assert said == (204 if number <= 3 else 500)
+    assert env.mara.call("DELETE", "~/issues/1/pin").status_code == 204
+    assert env.mara.call("POST", "~/issues/4/pin").status_code == 204
+
+
 def test_statuses(env: ApiEnv) -> None:
     """Any word is a state, every one is kept; an unknown commit has none."""
     sha = env.core.get("~/branches/main")["commit"]["id"]

@@ -82,6 +82,11 @@ class Flavour:
     pull_comment_crashes: bool
     """Whether a comment on a pull request by API answers 500 when a hook listens: it is written, and not told."""
 
+    remark_past_end_crashes: bool
+    """Whether a remark past the end of its file ends a review with 500, which leaves it pending with those before it."""
+    absent_label_status: int
+    """The status for taking away a label that is not there."""
+
     # Hooks.
     hook_types: tuple[str, ...]
     hook_headers: tuple[str, ...]

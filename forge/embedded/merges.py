@@ -54,17 +54,21 @@ def perform(git: Git, style: str, merge: Merge) -> str:
 def merged_tree(git: Git, base: str, head: str) -> str:
     """The tree of a merge of both; raises Conflicting."""
     try:
-        return git.text("merge-tree", "--write-tree", "--no-messages", base, head)
+        return git.merged(base, head)
     except GitFailed as error:
         raise Conflicting(str(error)) from error
 
 
 def rebased(git: Git, onto: str, head: str, committer: Signature) -> str:
-    """Rebase `head` onto `onto`; answers the new tip, the head itself if it is on top already."""
+    """Rebase `head` onto `onto`; answers the new tip, the head itself if it is on top already.
+
+    As `git rebase` does, it leaves out what `onto` has by another name, also if it was taken back there since.
+    """
     if git.contains(head, onto):
         return head
     tip = onto
-    for commit in reversed(git.commits("--no-merges", "--topo-order", f"{onto}..{head}", changes=False)):
+    theirs = ("--no-merges", "--topo-order", "--cherry-pick", "--right-only", f"{onto}...{head}")
+    for commit in reversed(git.commits(*theirs, changes=False)):
         # A stand-in with the content of the new place and the parent of the old one makes that
         # parent the merge base: a merge with it is exactly what picking the commit means.
         stand_in = git.write_commit(f"{tip}^{{tree}}", commit.parents, "stand-in", committer, committer)

@@ -164,10 +164,20 @@ def rule_for(site: ForgeInstance, repo: Row, branch: str) -> ProtectionRule | No
 
 
 def matches(pattern: str, text: str, *, across: bool = False) -> bool:
-    """Whether a glob fits; `*` stops at a slash, unless `across`, and `**` does not."""
+    """Whether a glob fits; `*` stops at a slash, unless `across`, and `**` does not; `[ab]` is a letter, `{a,b}` a word; a backslash takes the next letter as it is."""
     words = {"**": ".*", "*": ".*" if across else "[^/]*", "?": "."}
-    parts = re.split(r"(\*\*|\*|\?)", pattern)
-    return bool(re.fullmatch("".join(words.get(part, re.escape(part)) for part in parts), text, re.DOTALL))
+    found = []
+    for part in re.split(r"(\\.|\*\*|\*|\?|\[[^\]]+\]|\{[^}]*\})", pattern):
+        if part[:1] == "\\" and len(part) == 2:
+            found.append(re.escape(part[1]))
+        elif part[:1] == "[" and len(part) > 2:
+            letters = part[1:-1].removeprefix("!")
+            found.append(f"[{'^' if part[1] == '!' else ''}{re.escape(letters).replace(re.escape('-'), '-')}]")
+        elif part[:1] == "{" and part[-1:] == "}":
+            found.append(f"(?:{'|'.join(map(re.escape, part[1:-1].split(',')))})")
+        else:
+            found.append(words.get(part, re.escape(part)))
+    return bool(re.fullmatch("".join(found), text, re.DOTALL))
 
 
 def listed(site: ForgeInstance, rule: ProtectionRule, what: str, user: Row) -> bool:

@@ -32,20 +32,22 @@ _GITEA: Mapping[str, _Version] = {
 _SINCE = {"forgejo": _FORGEJO, "gitea": _GITEA}
 _ADMINS = {"forgejo": "apply_to_admins", "gitea": "block_admin_merge_override"}
 
-_FIRST_FORGEJO = 7
-"""Forgejo counts from 7; before that, and on Gitea, versions start with 1."""
-
 _DEVELOPMENT = re.compile(r"\bdev\b")
 
 
-def able(version: str) -> Capabilities:
-    """The capabilities of a version.
+def says_kind(version: str) -> bool:
+    """Whether a version tells Forgejo and Gitea apart: a number of 7 or more without a word may be of either, now or one day."""
+    return "+gitea-" in version or (1,) <= _number(version) < (2,)
+
+
+def able(version: str, *, is_forgejo: bool = False) -> Capabilities:
+    """The capabilities of a version; `is_forgejo` is what the forge says that it is, if its version does not.
 
     Forgejo reports the Gitea version that it is compatible with (`17.0.0+gitea-1.22.0`), Gitea does not. A text
     without a number, as of a custom build, has no special capabilities.
     """
     number = _number(version)
-    kind = "forgejo" if "+gitea-" in version or number >= (_FIRST_FORGEJO,) else "gitea"
+    kind = "forgejo" if "+gitea-" in version or (is_forgejo and not says_kind(version)) else "gitea"
     can = {name: number >= since for name, since in _SINCE[kind].items()}
     return Capabilities(kind, version, _ADMINS[kind], **can)
 

@@ -27,7 +27,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from forge.gitea.errors import is_json, refusal, silence
 from forge.gitea.json_value import JsonValue
-from forge.protocol import Invalid, Unavailable
+from forge.protocol import Invalid, NotFound, Refused, Unavailable
 from forge.tls import bundle, untrusted
 
 SECONDS = 20.0
@@ -45,6 +45,9 @@ MAX_TEXT = 32 * 1024 * 1024
 _CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 5.0
 _AGAIN = frozenset({429, 502, 503, 504})
+_FORGEJO_VERSION = "/forgejo/version"
+"""Stands for the only address that is asked beside `/api/v1`."""
+
 _TOKEN = re.compile(r"[!-~]+")
 _ASTRAY = re.compile(r"(?:^|/)(?:\.|%2e){0,2}(?:/|\Z)", re.IGNORECASE)
 """A part of a path that is empty or leads elsewhere."""
@@ -99,6 +102,14 @@ class Client:
     def get(self, endpoint: str, **params: str | int) -> JsonValue:
         """Ask for JSON."""
         return self._json("GET", endpoint, params=params)
+
+    def has_forgejo_api(self) -> bool:
+        """Whether the forge answers at `/api/forgejo/v1/version`, as each Forgejo does and no Gitea."""
+        try:
+            self._request("GET", _FORGEJO_VERSION)
+        except (NotFound, Refused):
+            return False
+        return True
 
     def post(self, endpoint: str, **body: object) -> JsonValue:
         """Make something."""
@@ -188,6 +199,8 @@ class Client:
     def _build_url(self, endpoint: str) -> str:
         if _ASTRAY.search(endpoint.removeprefix("/")):
             raise Invalid(f"no path of a forge: {quote(endpoint)}")
+        if endpoint == _FORGEJO_VERSION:
+            return f"{self.api_url.removesuffix('/v1')}/forgejo/v1/version"
         return f"{self.api_url}/{endpoint.removeprefix('/')}"
 
     def _request(

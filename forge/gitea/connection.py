@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from forge.gitea.capabilities import able
+from forge.gitea.capabilities import able, says_kind
 from forge.gitea.client import Client, route
 from forge.models import Ref, Repo
 from forge.protocol import Capabilities
@@ -44,7 +44,8 @@ class ForgeConnection:
     def capabilities(self) -> Capabilities:
         """What this forge can do, asked once."""
         if self._capabilities is None:
-            self._capabilities = able(self._client.get("/version")["version"].text())
+            version = self._client.get("/version")["version"].text()
+            self._capabilities = able(version, is_forgejo=not says_kind(version) and self._client.has_forgejo_api())
         return self._capabilities
 
     def _at(self, repo: Repo, *parts: str | int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from forge.gitea import records
 from forge.gitea.json_value import JsonValue
+from forge.gitea.protection import unescaped
 from forge.gitea.schema import read
 from forge.models import (
     Branch,
@@ -85,7 +86,7 @@ def branch(field: JsonValue) -> Branch:
         protected=bool(row.protected),
         can_push=bool(row.user_can_push),
         can_merge=bool(row.user_can_merge),
-        required_statuses=tuple(name.text() for name in checks),
+        required_statuses=tuple(unescaped(name.text()) for name in checks),
         rule=row.effective_branch_protection_name or "",
     )
 

@@ -14,7 +14,7 @@ from forge.gitea.confirm import sure
 from forge.gitea.decode_models import HeldLabel
 from forge.gitea.labels import compatible
 from forge.models import Issue, Ref
-from forge.protocol import Conflict, Refused, Unavailable
+from forge.protocol import Conflict, Invalid, NotFound, Refused, Unavailable
 
 
 class GiteaMetadataWriter(Account):
@@ -35,7 +35,7 @@ class GiteaMetadataWriter(Account):
         known = {**self._labels.of(ref.repo, [name for name in (*add, *remove) if name not in held]), **held}
         compatible(known[name].label for name in add)
         for name in sorted(held.keys() & (set(remove) - set(add))):
-            self._client.delete(f"{at}/{held[name].id}")
+            self._take_off(at, held[name].id)
         self._add_missing(ref, add, known, held)
 
     def assign(self, ref: Ref, logins: Sequence[str], *, seen: Issue | None = None) -> None:
@@ -67,8 +67,16 @@ class GiteaMetadataWriter(Account):
             raise Refused(f"{ref}: may not be taken away: {', '.join(left)}")
 
     def pin(self, ref: Ref) -> None:
-        """Pin an issue above the others: for administrators of the repository, and for few issues."""
-        sure(lambda: self._client.post(self._issue_at(ref, "pin")), lambda: self.issue(ref).pinned)
+        """Pin an issue above the others: for administrators of the repository, and for few issues.
+
+        Raises Invalid where no more can be pinned: forges allow three and answer 500 to a fourth (Gitea 1.27, Forgejo 11).
+        """
+        try:
+            sure(lambda: self._client.post(self._issue_at(ref, "pin")), lambda: self.issue(ref).pinned)
+        except Unavailable as error:
+            if error.status != 500:
+                raise
+            raise Invalid(f"{ref}: the forge pins no more issues of {ref.repo.path}", status=500) from error
 
     def _change(self, ref: Ref, **wish: object) -> Issue:
         # An author who may not write gets 201 to a wish that is dropped; the answer tells what became of it.
@@ -77,6 +85,14 @@ class GiteaMetadataWriter(Account):
 
     def _assigned(self, ref: Ref, logins: Sequence[str]) -> list[str]:
         return [user.login for user in self._change(ref, assignees=list(logins)).assignees]
+
+    def _take_off(self, at: str, label: int) -> None:
+        """Take a label away; one that somebody else took away a moment ago is no error (404 on Gitea 1.27, 422 before)."""
+        try:
+            self._client.delete(f"{at}/{label}")
+        except (Invalid, NotFound):
+            if any(row["id"].number() == label for row in self._client.get(at).each()):
+                raise
 
     def _add_named(self, ref: Ref, add: Sequence[str], *, held: Collection[str]) -> None:
         known = self._labels.of(ref.repo, add)

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from forge.doctor_probe import TITLE
 from forge.gitea.client import SECONDS
+from forge.gitea.confirm import gone
 from forge.gitea.errors import silence
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.reader import GiteaReader
@@ -26,6 +27,9 @@ from forge.protocol import Conflict, NotFound, Refused, Unavailable
 DECLINED = "pre-receive hook declined"
 NOT_ALLOWED = "not allowed to merge"
 """The first answer of all forges to an account that may not merge at all, whatever the pull request."""
+
+DROPS = 2
+"""How often a branch is taken away again whose removal failed."""
 
 _MAX_ANSWER = 1 << 20
 
@@ -46,9 +50,22 @@ class PermissionProbe(GiteaForge):
         self._client.post(self._at(repo, "branches"), new_branch_name=name, old_ref_name=base)
 
     def drop_branch(self, repo: Repo, name: str) -> bool:
-        """Take a branch away; one that is gone is no error, False for one that some rule keeps."""
+        """Take a branch away; one that is gone is no error, False for one that some rule keeps.
+
+        Forgejo 11.0.15 was seen to answer 500: it is looked after, and asked again.
+        """
+        at = self._at(repo, "branches", *name.split("/"))
         try:
-            self._client.delete(self._at(repo, "branches", *name.split("/")))
+            for left in range(DROPS, -1, -1):
+                try:
+                    self._client.delete(at)
+                except Unavailable as error:
+                    if gone(lambda: self._client.get(at)):
+                        return True
+                    if error.status != 500 or not left:
+                        raise
+                else:
+                    return True
         except NotFound:
             return True
         except Refused:

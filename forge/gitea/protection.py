@@ -38,6 +38,9 @@ _LISTS = ("push_whitelist_", "merge_whitelist_", "approvals_whitelist_", "force_
 _OPENS = re.compile(r"enable_|allow_?list|white_?list|bypass|exempt|override")
 """Substrings of settings that allow bypassing a rule, also of forges newer than this."""
 
+_SPECIAL = re.compile(r"[\\*?\[\]{}]")
+_ESCAPED = re.compile(r"\\([\\*?\[\]{}])")
+
 _RANK = "priority"
 """Gitea since 1.23 checks rules in this order, the lowest first; one of the branch's own name has no precedence."""
 
@@ -53,7 +56,7 @@ def rule(field: JsonValue) -> Protection:
         branch=field["rule_name"].text(),
         push=field["enable_push"].flag() or bool(field["unprotected_file_patterns"].words()),
         mergers=_people(field, "merge"),
-        required_statuses=_names(field, "status_check_contexts") if checked else (),
+        required_statuses=tuple(map(unescaped, _names(field, "status_check_contexts"))) if checked else (),
         block_on_rejected_reviews=field["block_on_rejected_reviews"].flag(),
         block_on_outdated_branch=field["block_on_outdated_branch"].flag(),
         dismiss_stale_approvals=field["dismiss_stale_approvals"].flag(),
@@ -61,6 +64,16 @@ def rule(field: JsonValue) -> Protection:
         pushers=_people(field, "push"),
         exceptions=exceptions(field),
     )
+
+
+def escaped(context: str) -> str:
+    """A context that is required to the letter: a rule holds patterns (`*`, `?`, `[…]`, `{…}`), where a backslash takes away their meaning."""
+    return _SPECIAL.sub(r"\\\g<0>", context)
+
+
+def unescaped(pattern: str) -> str:
+    """The context that a pattern without a wildcard stands for; one with a wildcard stays as it is."""
+    return _ESCAPED.sub(r"\1", pattern)
 
 
 def exceptions(field: JsonValue) -> tuple[str, ...]:
@@ -87,7 +100,7 @@ def settings(wanted: Protection, admins_key: str, held: JsonValue | None = None)
         **_list("push", wanted.pushers),
         **_list("merge", wanted.mergers),
         "enable_status_check": bool(wanted.required_statuses),
-        "status_check_contexts": list(wanted.required_statuses),
+        "status_check_contexts": [escaped(name) for name in wanted.required_statuses],
         "block_on_rejected_reviews": wanted.block_on_rejected_reviews,
         "block_on_outdated_branch": wanted.block_on_outdated_branch,
         "dismiss_stale_approvals": wanted.dismiss_stale_approvals,

@@ -11,6 +11,11 @@ from forge.protocol import Conflict, Refused, Unavailable
 
 _ANSWERS = frozenset({ReviewState.APPROVED, ReviewState.REQUEST_CHANGES, ReviewState.COMMENT})
 
+UNPLACED = 4
+"""How often a review is said again without a remark that the forge fails at; the last time it is said without all."""
+
+NO_PLACE = "The forge could not put these on their lines:"
+
 
 class GiteaPullWriter(Account):
     """Pull requests and reviews."""
@@ -48,30 +53,58 @@ class GiteaPullWriter(Account):
     ) -> Review:
         """Submit one review pinned to a head, unless one of this identity contains `marker`.
 
-        A pending review of this identity is deleted first: it would swallow the new one's comments.
+        A pending review of this identity is deleted first: it would swallow the new one's comments. A remark that the
+        forge fails at (Gitea 1.27: 500 for a line past the end of a file) is said in the body instead of on its line.
         On a pull request of the same author only COMMENT is possible, the rest raises Invalid.
         """
         checked(body, marker)
         if state not in _ANSWERS:
             raise ValueError(f"{state} is no answer to a pull request")
-        at = self._pull_at(ref, "reviews")
-        said = {"event": state.value, "body": body, "commit_id": head_sha, "comments": [_remark(c) for c in comments]}
-        mine = self._own_reviews(ref)
-        done = _saying(mine, marker, head_sha)
-        if done:
-            return done
-        for left in (review for review in mine if review.state is ReviewState.PENDING):
-            self._client.delete(f"{at}/{left.id}")
-        try:
-            return decode_models.submitted(self._client.post(at, **said), ref)
-        except Unavailable:
-            done = _saying(self._own_reviews(ref), marker, head_sha)
-            if done is None:
-                raise
-            return done
+        mine, remarks = self._own_reviews(ref), list(comments)
+        unplaced: list[ReviewComment] = []
+        for left in range(UNPLACED, -1, -1):
+            if done := _saying(mine, marker, head_sha):
+                return done
+            self._drop_pending(ref, mine)
+            said = {"event": state.value, "body": _with(body, unplaced), "commit_id": head_sha}
+            try:
+                answer = self._client.post(
+                    self._pull_at(ref, "reviews"), **said, comments=[_remark(c) for c in remarks]
+                )
+                return decode_models.submitted(answer, ref)
+            except Unavailable as error:
+                mine = self._own_reviews(ref)
+                if done := _saying(mine, marker, head_sha):
+                    return done
+                if error.status != 500 or not remarks or not left:
+                    raise
+                failed = self._failed_at(ref, mine, remarks) if left > 1 else remarks
+                unplaced += failed
+                remarks = [remark for remark in remarks if remark not in failed]
+        raise AssertionError("the last try returns or raises")
+
+    def _drop_pending(self, ref: Ref, mine: Iterable[Review]) -> None:
+        for each in mine:
+            if each.state is ReviewState.PENDING:
+                self._client.delete(f"{self._pull_at(ref, 'reviews')}/{each.id}")
+
+    def _failed_at(self, ref: Ref, mine: Iterable[Review], remarks: Sequence[ReviewComment]) -> Sequence[ReviewComment]:
+        """The remark that a forge failed at: the first that is not in what it left pending; all, if it left nothing to tell."""
+        for pending in (each for each in mine if each.state is ReviewState.PENDING):
+            held = sum(1 for _ in self._client.get(f"{self._pull_at(ref, 'reviews')}/{pending.id}/comments").each())
+            if held < len(remarks):
+                return remarks[held : held + 1]
+        return remarks
 
     def _own_reviews(self, ref: Ref) -> list[Review]:
         return [review for review in self.reviews(ref) if self._mine(review.author)]
+
+
+def _with(body: str, unplaced: Sequence[ReviewComment]) -> str:
+    """A body with the remarks that have no place on a line."""
+    if not unplaced:
+        return body
+    return "\n\n".join([body, NO_PLACE, *(f"`{each.path}:{each.line}`\n\n{each.body}" for each in unplaced)])
 
 
 def _remark(comment: ReviewComment) -> dict[str, object]:

@@ -10,6 +10,7 @@ helpers, editors, signers, monitors. So that file is restored before each git, b
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -52,6 +53,9 @@ _NO_FORGE = ("unable to access", "RPC failed", "early EOF", "hung up unexpectedl
 _NO_ROOM = ("No space left on device", "Disk quota exceeded", "Read-only file system", "Cannot allocate memory")
 """Messages of git about a machine that is short of something now."""
 
+_FINAL = re.compile("returned error: 4(?!08|25|29)")
+"""A forge's refusal; a slow or busy one (408, 425, 429) lets in later."""
+
 _NO_TOKEN = "could not read Username"  # noqa: S105 - git's words for a 401 when it may not ask
 _BEHIND = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "incorrect old value")
 """Messages about a push to a branch that was moved: by git before the push, by a forge at that moment."""
@@ -81,6 +85,9 @@ def environment(turn: TurnBrief, port: int) -> dict[str, str]:
         "gc.auto": "0",
         "http.lowSpeedLimit": "1",
         "http.lowSpeedTime": f"{DEADLINES.silence / 2:.0f}",
+        # Since git 2.55 it waits by itself as long as a busy forge asks for (Retry-After); before, it gives up and is run again.
+        "http.maxRetries": "3",
+        "http.maxRetryTime": "60",
         # Git would run what a nested repository is configured to run, just to look into it.
         "diff.ignoreSubmodules": "all",
         "submodule.recurse": "false",
@@ -246,7 +253,7 @@ def _failure(verb: str, said: str) -> GitToolError | LeaseLost | HostUnavailable
     if any(words in said for words in _NO_ROOM):
         return HostUnavailable(message)
     if any(words in said for words in _NO_FORGE):
-        return Forbidden(message) if "returned error: 4" in said else HostUnavailable(message)
+        return Forbidden(message) if _FINAL.search(said) else HostUnavailable(message)
     if verb == "push" and any(words in said for words in _BEHIND):
         return Behind(message)
     return GitToolError(message)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from hive.agent.broker_client import CheckOutcome
 from hive.agent.clean_copy import CleanCopy
+from hive.agent.commit_check import MARKED, has_marks
 from hive.agent.errors import ToolError
 from hive.agent.key_patterns import keys_in
+from hive.agent.large_files import named
 from hive.agent.shell import CommandResult
 from hive.agent.turn import TurnBrief
 from hive.agent.worktree import WorkTree
@@ -20,6 +22,10 @@ TOO_MANY = "Not submitted: the change has {count} {what}, and {most} is the most
 KEY = """\
 Not submitted: what you add to {path} looks like a key or a token. Nothing like it may be pushed, not even in an earlier commit: take it \
 out, and if you committed it yourself, commit again without it (git reset --soft origin/{base})."""
+NO_LFS = """\
+Not submitted: .gitattributes keeps {paths} in Git LFS, and what it holds cannot be uploaded from here; in a commit it would be a file that \
+nobody can check out as it should be. Leave it as the base has it (git checkout origin/{base} -- PATH, or git rm for a new one) and commit \
+again without it (git reset --soft origin/{base}), and say at the end of your turn what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,11 @@ class PushGate:
         for count, most, what in ((files, self.turn.max_files, "files"), (lines, self.turn.max_lines, "lines")):
             if most and count > most:
                 raise ToolError(TOO_MANY.format(count=count, most=most, what=what))
+        if raw := self.tree.view.raw_files():
+            raise ToolError(NO_LFS.format(paths=named(raw), base=self.turn.base))
         for file in self.tree.view.change():
+            if has_marks(b"\n".join(file.added)) and not has_marks(b"\n".join(file.removed)):
+                raise ToolError(MARKED.format(paths=file.path, has="has"))
             if keys_in(b"\n".join(file.added)) - keys_in(b"\n".join(file.removed)):
                 raise ToolError(KEY.format(path=file.path, base=self.turn.base))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hive.agent.git import GitCommand
+from hive.agent.large_files import raw_files
 
 MAX_TEXT = 1 << 20
 """Bytes of a file that is read from a commit."""
@@ -72,6 +73,10 @@ class TreeView:
         known = [f"^{self._theirs}"] if self._git.succeeds("rev-parse", "--verify", "--quiet", self._theirs) else []
         rows = self._git("log", "-z", "--format=%h%n%B", f"{self._base}..HEAD", *known).split("\0")
         return [(name, said) for name, _, said in (row.partition("\n") for row in rows) if name]
+
+    def raw_files(self) -> list[str]:
+        """Changed files that belong to Git LFS and hold no pointer."""
+        return raw_files(self._git, self._base)
 
     def size(self) -> tuple[int, int]:
         """How many files differ from the base, and how many lines are added and removed in all; binary files have none."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from hive.agent.commit_check import CommitCheck
 from hive.agent.directory_trees import below, remove_path
 from hive.agent.errors import GitToolError, ToolError
 from hive.agent.git import Forbidden, GitCommand, MergeConflict
@@ -53,6 +54,7 @@ class WorkTree:
         self._base = f"refs/remotes/origin/{base}"
         self._branch = branch
         self._theirs = f"refs/remotes/origin/{branch}"
+        self._check = CommitCheck(path, self._git)
         self.view = TreeView(self._git, self._base, self._theirs)
 
     def prepare(self) -> None:
@@ -71,11 +73,17 @@ class WorkTree:
             self._begin()
 
     def commit(self, message: str) -> None:
-        """Commit everything, if there is anything; repositories within the tree are no part of it."""
+        """Commit everything, if there is anything; repositories within the tree are no part of it.
+
+        Raises ToolError for what would be lost or kept by accident.
+        """
         if damage := self._git.damage():
             raise ToolError(DAMAGED.format(what=damage))
-        self._git("add", "--all", "--", ".", *(f":(exclude,top,literal){path}" for path in self._git.nested()))
-        if not self._git.succeeds("diff", "--cached", "--quiet", "--ignore-submodules=all"):
+        nested = self._git.nested()
+        self._check.refuse_accidents(nested)
+        self._git("add", "--all", "--", ".", *(f":(exclude,top,literal){path}" for path in nested))
+        is_merge = self._git.succeeds("rev-parse", "--verify", "--quiet", "MERGE_HEAD")  # even if it changes nothing
+        if is_merge or not self._git.succeeds("diff", "--cached", "--quiet", "--ignore-submodules=all"):
             self._git("commit", "--quiet", "--no-verify", "--file=-", stdin=message)
 
     def add_trailers(self, trailers: str) -> None:

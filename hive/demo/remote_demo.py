@@ -23,7 +23,7 @@ INTERVAL = 0.5
 GUEST = "playing on {version} at {url}"
 FAR = "it may not reach this machine; what it does not tell is asked for every few seconds"
 READY = "makes it ready, as `hive init` does"
-DEAF = "none came, all was asked for; on that forge set [webhook] ALLOWED_HOST_LIST = loopback,private"
+DEAF = "none came, all was asked for; on that forge set [webhook] ALLOWED_HOST_LIST = loopback,private (from Gitea 1.27 on in [security])"
 TOOK_NOTHING = "nothing of a demo on {url} is known in {state}"
 
 

@@ -19,7 +19,7 @@ from hive.gateway.outbound import Outbound
 from hive.gateway.push_protocol import NotAllowed, PushHead
 from hive.git_mirror.errors import GitError, GitInterrupted
 from hive.git_mirror.mirror import Mirror
-from hive.git_mirror.quarantine import EMPTY_TREE, PushedObject, Quarantine, quarantine
+from hive.git_mirror.quarantine import PushedObject, Quarantine, empty_tree, quarantine
 from hive.ledger import Turn
 
 MAX_FILE = 16 << 20
@@ -29,6 +29,10 @@ MAX_OBJECTS = 100_000
 
 SHOWN = 10
 NOT_FORWARD = "fetch first: the branch {branch} has commits that this push would remove; a push only adds to a branch, so put your commits on top of them"
+BLOCKED = (
+    "the forge has a branch {blocking}, and where there is one git makes no branch {branch}: an operator has to rename or delete it. "
+    "Say so at the end of your turn"
+)
 NOT_YOURS = "commit {sha} names {found} as its {role}; your commits are by {wanted}, as author and as committer (git commit --amend --reset-author)"
 GUARDED = (
     "these paths are protected, and you have no grant for them: {paths}. Leave them as the base branch has them. If the task needs them, "
@@ -89,6 +93,8 @@ class PushCheck:
         for number, update in enumerate(head.updates):
             branch = update.ref.removeprefix("refs/heads/")
             old = pushed.head(branch)
+            if blocking := next((name for name in above(branch) if pushed.head(name)), ""):
+                raise NotAllowed(BLOCKED.format(branch=branch, blocking=blocking))
             if old and not pushed.is_ancestor(old, update.new):
                 raise NotAllowed(NOT_FORWARD.format(branch=branch))
             self._keeps_protected(pushed, update.new, [*roots[number : number + 1], onto, old])
@@ -105,7 +111,7 @@ class PushCheck:
     def _keeps_protected(self, pushed: Quarantine, tip: str, known: Sequence[str]) -> None:
         """Refuse a tip whose protected files differ from all of: where it left the base, the base, and what the branch has already."""
         changed: set[str] | None = None
-        for commit in dict.fromkeys(filter(None, known)) or (EMPTY_TREE,):
+        for commit in dict.fromkeys(filter(None, known)) or (empty_tree(tip),):
             differing = {path for path in pushed.changed(commit, tip) if self._is_guarded(path)}
             changed = differing if changed is None else changed & differing
             if not changed:
@@ -125,6 +131,12 @@ class PushCheck:
             if found.get(role) != self.identity:
                 shown = found.get(role, "nobody")[:100]
                 raise NotAllowed(NOT_YOURS.format(sha=sha[:10], found=shown, role=role, wanted=self.identity))
+
+
+def above(branch: str) -> list[str]:
+    """Names of branches that cannot be beside this one: `agent` and `agent/iris` for `agent/iris/issue-1`."""
+    parts = branch.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _fits(objects: Sequence[PushedObject]) -> None:

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-ZERO = "0" * 40
+_NAME = rb"[0-9a-f]{40}(?:[0-9a-f]{24})?"
+_ZERO = re.compile(r"0+")
 MAX_COMMANDS = 1 << 16
 MAX_BAND = 60_000
 MAX_REASON = 200
 _LENGTH = re.compile(rb"[0-9a-fA-F]{4}")
-_SHALLOW = re.compile(rb"shallow [0-9a-f]{40}\n?")
-_COMMAND = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ([^\x00\n]+)(?:\x00(.*))?\n?", re.DOTALL)
+_SHALLOW = re.compile(rb"shallow " + _NAME + rb"\n?")
+_COMMAND = re.compile(rb"(" + _NAME + rb") (" + _NAME + rb") ([^\x00\n]+)(?:\x00(.*))?\n?", re.DOTALL)
 
 
 class NotAllowed(Exception):
@@ -21,7 +22,7 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
-    """One reference that a push moves; a new one comes from `ZERO`, a deleted one goes there."""
+    """One reference that a push moves; the name of no object, zeros only, is where a new one comes from and a deleted one goes to."""
 
     old: str
     new: str
@@ -45,7 +46,7 @@ class PushHead:
         for update in self.updates:
             if not update.ref.startswith(f"refs/heads/{branch_prefix}"):
                 raise NotAllowed(f"only branches below {branch_prefix} may be pushed, and no tags")
-            if update.new == ZERO:
+            if _ZERO.fullmatch(update.new):
                 raise NotAllowed("branches are not deleted from a container")
 
     @property

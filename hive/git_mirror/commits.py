@@ -9,10 +9,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.git_mirror.errors import FileTooLarge, GitError, TooLarge, failure
+from hive.git_mirror.attributes import attributes_of
+from hive.git_mirror.errors import UNRELATED, FileTooLarge, GitError, TooLarge, Unrelated, failure
 from hive.git_mirror.git_process import GitProcess
 
-SHA = re.compile(r"[0-9a-f]{40}")
+SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+"""A full name of an object, by SHA-1 or SHA-256."""
+
 _ROW = re.compile(r"[^\0]+")
 BATCH = 1_000
 BATCH_BYTES = 16 << 20
@@ -67,12 +70,21 @@ class Commits:
         return self.git.run("rev-parse", "--verify", "--end-of-options", f"{checked(sha)}^{{tree}}")
 
     def merge_base(self, one: str, other: str) -> str:
-        """The best common ancestor of two commits; raises GitError without one."""
-        return self.git.run("merge-base", "--", checked(one), checked(other))
+        """The best common ancestor of two commits; raises Unrelated without one."""
+        status, out = self.git.call("merge-base", "--", checked(one), checked(other))
+        if status == 1:
+            raise Unrelated(UNRELATED)
+        if status:
+            raise failure("merge-base", status, out)
+        return out
 
     def merged_tree(self, onto: str, head: str) -> str | None:
-        """The tree that merging `head` into `onto` gives; None if they do not merge cleanly."""
-        status, out = self.git.call("merge-tree", "--write-tree", checked(onto), checked(head))
+        """The tree that merging `head` into `onto` gives, by the attributes of `onto`; None if they do not merge cleanly.
+
+        Raises Unrelated for two histories that have nothing in common.
+        """
+        with attributes_of(self.git, checked(onto)) as git:
+            status, out = git.call("merge-tree", "--write-tree", checked(onto), checked(head))
         if status not in (0, 1):
             raise failure("merge-tree", status, out)
         return out.split("\n")[0] if status == 0 else None
@@ -180,7 +192,7 @@ class Commits:
             raise TooLarge(f"too much to write out: {len(chosen)} files, {sum(entry.size for entry in chosen)} bytes")
         for entry, content in zip(chosen, self.blobs(chosen), strict=True):
             target = into / entry.path
-            if not target.resolve().is_relative_to(into.resolve()):
+            if _leaves(entry.path) or not target.resolve().is_relative_to(into.resolve()):
                 raise GitError(f"a path leaves the tree: {entry.path[:80]!r}")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
@@ -192,6 +204,11 @@ def _entries(listed: str) -> Iterator[TreeEntry]:
         facts, path = row[0].split("\t", 1)
         mode, _, blob, size = facts.split()
         yield TreeEntry(mode, blob, int(size) if size.isdigit() else 0, path)
+
+
+def _leaves(path: str) -> bool:
+    """Whether a path is one that git would check out nowhere: a malformed tree can hold whole paths as names."""
+    return any(part.lower() in ("", ".", "..", ".git") for part in path.split("/"))
 
 
 def checked(text: str) -> str:

@@ -16,6 +16,7 @@ _PASSES = re.compile(
     "|No space left|Disk quota|Read-only file system|Input/output error|Cannot allocate memory"
     "|Too many open files|temporarily unavailable|[Uu]nable to create|[Cc]annot lock ref|unable to write"
 )
+_OTHER_HASH = re.compile(r"mismatched algorithms: client [a-z0-9]+; server (sha1|sha256)\b")
 _TOO_MUCH = re.compile(f"[Oo]ut of memory|died of signal (?:{signal.SIGXCPU:d}|{signal.SIGXFSZ:d})\\b")
 """Messages of git when it, or a child of it, hit a limit of `hive.agent.child_process.confine`: a retry would too."""
 
@@ -46,6 +47,21 @@ class FileTooLarge(TooLarge):
         super().__init__(f"{path} has {size} bytes")
 
 
+class Unrelated(GitError):
+    """Two histories have no commit in common."""
+
+
+class OtherHash(GitError):
+    """The objects of a repository have another hash function than those of its mirror: `theirs`, as git names it."""
+
+    def __init__(self, message: str, theirs: str) -> None:
+        super().__init__(message)
+        self.theirs = theirs
+
+
+UNRELATED = "the two histories have no commit in common: what is merged has to begin at a commit of the branch that it goes into"
+
+
 def is_ref(text: str) -> bool:
     """Whether a text is a full reference as git allows them: `#`, `&`, `(`, `%`, `+`, `@` and letters of all people are."""
     try:
@@ -64,5 +80,11 @@ def failure(verb: str, status: int, said: str) -> GitError:
     said = complaint(said)[-300:]
     if _TOO_MUCH.search(said):
         return TooLarge(f"git {verb} needs more memory or time than it may take: {said}")
+    if other := _OTHER_HASH.search(said):
+        return OtherHash(
+            f"git {verb}: its objects are named by {other[1]}, unlike those that are known of it", other[1]
+        )
+    if "refusing to merge unrelated histories" in said:
+        return Unrelated(UNRELATED)
     kind = GitInterrupted if _PASSES.search(said) and not _STAYS.search(said) else GitError
     return kind(f"git {verb}: {said or f'status {status}'}")

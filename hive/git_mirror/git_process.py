@@ -31,16 +31,36 @@ TALKING = Deadlines(silence=2 * SILENCE_SECONDS, longest=3600.0)
 SHARE = Share(memory=512 << 20, file=8 << 30, output=64 << 20, cpu=60)
 """What one git may use. Measured (2.39): a fetch of 260 MB with a blob of 80 MB, and all that is asked of it, take half of the memory."""
 
+HARMLESS = (
+    "badDate",
+    "badDateOverflow",
+    "badEmail",
+    "badName",
+    "badTimezone",
+    "missingEmail",
+    "missingNameBeforeEmail",
+    "missingSpaceBeforeDate",
+    "missingSpaceBeforeEmail",
+    "fullPathname",
+    "zeroPaddedDate",
+    "zeroPaddedFilemode",
+)
+"""What git finds wrong (git-fsck(1)) with objects that old tools wrote, and that can be worked with: one of
+them would refuse all of a history. Whatever else it refuses stays refused: `..`, `.git`, hostile `.gitmodules`."""
+
 _SAFE = (
     ("core.hooksPath", os.devnull),
     ("core.bigFileThreshold", "32m"),  # what is larger is read piece by piece, and is no text
     ("gc.auto", "0"),
     ("http.followRedirects", "false"),
+    ("http.maxRetries", "3"),  # git 2.55: how often it waits for a busy forge, and how long (Retry-After)
+    ("http.maxRetryTime", "60"),
     ("pack.threads", "2"),  # each takes its share of the memory
     ("protocol.allow", "never"),
     ("protocol.http.allow", "always"),
     ("protocol.https.allow", "always"),
     ("transfer.fsckObjects", "true"),
+    *((f"fetch.fsck.{found}", "ignore") for found in HARMLESS),
 )
 
 

@@ -22,7 +22,7 @@ from forge.models import Repo
 from forge.tls import is_untrusted, untrusted
 from hive.agent.child_process import Deadlines, Share
 from hive.git_mirror.commits import SHA, Commits, TreeEntry, TreeLimits, checked
-from hive.git_mirror.errors import FileTooLarge, GitError, GitInterrupted, TooLarge, is_ref
+from hive.git_mirror.errors import FileTooLarge, GitError, GitInterrupted, OtherHash, TooLarge, is_ref
 from hive.git_mirror.git_process import SHARE, SILENCE_SECONDS, TALKING, GitProcess
 
 __all__ = [
@@ -38,6 +38,9 @@ __all__ = [
     "TreeEntry",
     "TreeLimits",
 ]
+
+SHA1 = "sha1"
+"""The hash function of most repositories, as git names it; a host's GIT_DEFAULT_HASH changes nothing."""
 
 ABANDONED_SECONDS = 3600.0
 """A part of an object that is older belongs to a git that was killed."""
@@ -68,7 +71,8 @@ class Mirror(Commits):
         super().__init__(GitProcess(path, share))
         if not (path / "HEAD").exists():
             with self._alone():
-                self._make()
+                if not (path / "HEAD").exists():
+                    self._make(SHA1)
         with contextlib.suppress(OSError):
             os.utime(path / "HEAD")  # shows when the mirror was last used
 
@@ -111,23 +115,32 @@ class Mirror(Commits):
         words = ("fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--force", *options, "--end-of-options")
         with self._alone():
             _tidy(self.path)
+            refspecs = list(refspecs)
             try:
-                self.git.run(*words, self._url, *refspecs, config=settings, deadlines=self._deadlines)
+                self._fetch_either(*words, self._url, *refspecs, config=settings)
             except GitError as error:
                 _tidy(self.path)
                 if is_untrusted(error):
                     raise GitInterrupted(f"git fetch: {untrusted(self._url, error)}") from error
                 raise
 
-    def _make(self) -> None:
-        """Make the clone beside its place and move it there: one that exists is whole."""
-        if (self.path / "HEAD").exists():
-            return
+    def _fetch_either(self, *words: str, config: Mapping[str, str]) -> None:
+        """Fetch; a mirror that holds nothing yet takes the hash function of the forge, which git tells only now."""
+        try:
+            self.git.run(*words, config=config, deadlines=self._deadlines)
+        except OtherHash as error:
+            if self.git.run("for-each-ref", "--count=1"):
+                raise
+            self._make(error.theirs)
+            self.git.run(*words, config=config, deadlines=self._deadlines)
+
+    def _make(self, hash_function: str) -> None:
+        """Make an empty clone beside its place and move it there: one that exists is whole."""
         part = self.path.with_name(f"{self.path.name}.part")
         for left in (part, self.path):
             shutil.rmtree(left, ignore_errors=True)
         part.mkdir(parents=True, mode=0o700)
-        self.git.run("init", "--quiet", "--bare", at=part)
+        self.git.run("init", "--quiet", "--bare", f"--object-format={hash_function}", at=part)
         part.rename(self.path)
 
     @contextmanager

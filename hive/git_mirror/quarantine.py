@@ -24,7 +24,16 @@ HEADS = "refs/hive/heads/"
 BATCH_BYTES = 16 << 20
 """How much is read from git at once; one object may be larger."""
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+EMPTY_TREES = (
+    "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+)
+"""The tree without entries, by SHA-1 and SHA-256: git knows it everywhere."""
+
+
+def empty_tree(like: str) -> str:
+    """The empty tree as it is named where another object is named like this."""
+    return next(tree for tree in EMPTY_TREES if len(tree) == len(like))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Quarantine:
         status, out = self._git.call("merge-base", "--", _sha(one), _sha(other))
         if status not in (0, 1):
             raise failure("merge-base", status, out)
-        return out if status == 0 else EMPTY_TREE
+        return out if status == 0 else empty_tree(one)
 
     def changed(self, old: str, new: str) -> list[str]:
         """The paths at which two commits or trees differ."""

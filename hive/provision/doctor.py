@@ -27,6 +27,9 @@ from hive.provision.token_scopes import excess_scopes
 from hive.provision.webhook_check import WebhookCheck
 from hive.secret_store import NoSecret
 
+BRANCHES = "agent"
+"""What the branches of agents begin with."""
+
 AGAIN = "hive init {config} --admin LOGIN"
 
 
@@ -173,6 +176,9 @@ class Doctor:
                         f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default branch"
                     )
                     continue
+                if _is_blocked(reader, repo):
+                    what = f"{repo.path} has a branch {BRANCHES}: where there is one, git makes no branch {BRANCHES}/…, and no agent can push"
+                    yield problem(what, "rename or delete it")
                 for fault in openness(branch, self._check(repo)):
                     yield problem(f"{branch.name} of {repo.path} {fault}", self.again)
                 yield repo, branch
@@ -208,6 +214,14 @@ class Doctor:
 
     def _agents(self, forge: str) -> list[str]:
         return [agent for team in self.instance.settings.teams.values() if team.forge == forge for agent in team.agents]
+
+
+def _is_blocked(reader: GiteaReader, repo: Repo) -> bool:
+    """Whether a branch is in the way of all that agents make."""
+    try:
+        return reader.branch(repo, BRANCHES).name == BRANCHES
+    except NotFound:
+        return False
 
 
 def openness(branch: Branch, check: str) -> list[str]:

@@ -17,7 +17,7 @@ from hive.provision.check_results import CheckResult, kept, ok, problem, warning
 from hive.provision.hooks import Hooks
 
 POLL_SECONDS = 0.1
-ALLOW = "Forgejo, Gitea: [webhook] ALLOWED_HOST_LIST = loopback,private; is {url} where the forge finds the receiver?"
+ALLOW = "Forgejo, Gitea: [webhook] ALLOWED_HOST_LIST = loopback,private (from Gitea 1.27 on in [security]); is {url} where the forge finds the receiver?"
 
 
 class WebhookCheck:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from forge.models import Branch, Protection, PullRequest, Push, Ref, Repo
 from forge.protocol import Reader, Refused
+from hive.git_mirror.errors import Unrelated
 from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror, TooLarge, TreeEntry, TreeLimits
 from hive.ledger import Baseline
 from hive.reconcile.verify import Approval, Facts, Movement, Policy
@@ -155,7 +156,10 @@ class Evidence:
             head=head,
             pushed_after_schedule=self._pushed_after_schedule(pull.ref),
         )
-        expected = self._mirror.merged_tree(row.old, head)
+        try:
+            expected = self._mirror.merged_tree(row.old, head)
+        except Unrelated:  # no forge merges them
+            expected = None
         return Movement(row.old, row.new, row.actor_id, approval, self._tree(row.new), expected)
 
     def _claim(self, new: str) -> PullRequest | None:

@@ -71,10 +71,13 @@ def submit(title: str = "Count from two") -> ModelReply:
 @pytest.mark.parametrize("kind", PLANTED)
 def test_only_our_configuration_counts(world: World, kind: str) -> None:
     """Whatever a command wrote into git's files, the harness' git runs none of it, asks nobody else, and gets its work done."""
-    world.responder = play(run(f"{EVIL}{PLANTED[kind]}; rm -f $W/evil"), write("app.py", "x = 2\n"), submit())
+    again = [submit()] if kind == "nested" else []  # what is in it is left out: that is told first
+    world.responder = play(run(f"{EVIL}{PLANTED[kind]}; rm -f $W/evil"), write("app.py", "x = 2\n"), submit(), *again)
     assert world.hold()["outcome"] == "pushed", world.results()
     world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", commit_on(world, BRANCH, "z.py", "z = 1\n"))
-    world.responder = play(write("app.py", "x = 3\n"), submit("Count from three"))
+    world.responder = play(
+        write("app.py", "x = 3\n"), submit("Count from three"), *[submit("Count from three")] * len(again)
+    )
     assert world.hold("again")["outcome"] == "pushed", world.results()
     assert not (world.place.state / "runs/7/work/evil").exists()
     assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
@@ -133,6 +136,32 @@ def test_a_push_that_came_second_is_made_again(world: World) -> None:
     assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
         *("Count from three", "by somebody else", "by somebody else", "Count from two")
     ]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_branch_that_was_rebased_on_the_forge_is_followed(world: World, *, saved: bool) -> None:
+    """An update by rebase gives our commits other names: they are recognised, and what comes next goes behind them."""
+    begun(world)
+    world.git("acme/app", "update-ref", "refs/heads/main", commit_on(world, "main", "z.py", "z = 1\n"))
+    index = str(world.folder / "index")
+    world.git("acme/app", "read-tree", "main", index=index)
+    blob = world.git("acme/app", "rev-parse", f"{BRANCH}:app.py")
+    world.git("acme/app", "update-index", "--add", "--cacheinfo", f"100644,{blob},app.py", index=index)
+    tree = world.git("acme/app", "write-tree", index=index)
+    said = world.git("acme/app", "log", "-1", "--format=%B", BRANCH)
+    rebased = world.git("acme/app", "commit-tree", tree, "-p", "main", "-m", said)
+    world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", rebased)
+    if not saved:
+        (world.place.state / "runs/7/work/lib/deep.py").write_text("y = 2\n")
+    world.responder = play(
+        run("git log --format=%s main..; cat z.py"), write("app.py", "x = 3\n"), submit("Count from three")
+    )
+    assert world.hold("second")["outcome"] == "pushed", world.results()
+    assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
+        *("Count from three", "Count from two")
+    ]
+    assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 3"
+    assert world.git("acme/app", "merge-base", "--is-ancestor", rebased, BRANCH) == ""
 
 
 def test_a_conflict_goes_to_the_model(world: World) -> None:
@@ -259,3 +288,21 @@ def test_a_full_disk_ends_no_turn(world: World, small_disk: SmallDisk) -> None:
 def test_what_a_machine_lacks_for_a_while_is_no_answer(said: str) -> None:
     """Git that finds no room has not said no."""
     assert isinstance(git._failure("clone", f"fatal: write error: {said}"), HostUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(408, HostUnavailable), (425, HostUnavailable), (429, HostUnavailable), (403, git.Forbidden)]
+)
+def test_a_busy_forge_is_no_refusal(status: int, kind: type[Exception]) -> None:
+    """What a forge answers because it is slow or busy is asked again; what it does not let us do is not."""
+    said = f"fatal: unable to access 'http://127.0.0.1/git/acme/app.git/': The requested URL returned error: {status}"
+    assert type(git._failure("fetch", said)) is kind
+
+
+def test_a_busy_forge_is_asked_again(world: World) -> None:
+    """It lets in at the third time, at the clone and at the push."""
+    world.answers["app.git/info"] = [429, 408]
+    world.answers["info/refs"] = [429, 408]
+    world.responder = play(write("app.py", "x = 2\n"), submit())
+    assert world.hold()["outcome"] == "pushed", world.results()
+    assert not world.answers["info/refs"]

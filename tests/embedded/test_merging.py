@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from forge.embedded.services import people, pushes, repos
+from tests.embedded.conftest import b64
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import ApiEnv
@@ -68,6 +69,41 @@ def test_rebase(env: ApiEnv, moved: bool) -> None:
     assert (now.author, now.committer, now.message) == ("core", "mara" if moved else "core", "second\n")
     below = env.iris.get(f"~/git/commits/{now.parents[0]}")
     assert [parent["sha"] for parent in below["parents"]] == [base]
+
+
+def test_a_rebase_leaves_out_what_main_has_had(env: ApiEnv) -> None:
+    """A commit that main has by another name is dropped, as git drops it, although main took it back since: nothing comes of it."""
+    base = tip(env).sha
+    env.core.branch("topic", {"one.txt": "1\n"})
+    env.core.branch("early", {"early.txt": "2\n"})
+    env.core.post("~/contents/one.txt", {"content": "MQo=", "message": "the same", "branch": "early"})
+    for number, head in ((1, "early"), (2, "topic")):
+        env.core.post("~/pulls", {"title": head, "head": head, "base": "main"})
+        if number == 1:
+            assert merge(env, "rebase") == (200, None)
+    sha = env.iris.get("~/contents/one.txt")["sha"]
+    body = {"sha": sha, "message": "taken back", "branch": "main"}
+    assert env.core.call("DELETE", "~/contents/one.txt", body).status_code == 200
+    before = tip(env).sha
+    assert before != base
+    said = env.mara.says("POST", "~/pulls/2/merge", {"Do": "rebase"})
+    assert (said, tip(env).sha) == ((200, None), before)
+    assert env.iris.call("GET", "~/contents/one.txt").status_code == 404
+
+
+@pytest.mark.parametrize("attributes", ["log merge=union", "log -merge", ""])
+def test_merges_obey_the_attributes_of_their_base(env: ApiEnv, attributes: str) -> None:
+    """As a real forge merges, which does so in a work tree: `union` takes both sides."""
+    env.core.post("~/contents/.gitattributes", {"content": b64(f"{attributes}\n"), "message": "x", "branch": "main"})
+    env.core.post("~/contents/log", {"content": b64("1\n"), "message": "x", "branch": "main"})
+    env.core.branch("topic", {"topic.txt": "x\n"})
+    for branch, line in (("topic", "3"), ("main", "2")):
+        sha = env.iris.get(f"~/contents/log?ref={branch}")["sha"]
+        env.core.put("~/contents/log", {"content": b64(f"1\n{line}\n"), "message": line, "sha": sha, "branch": branch})
+    env.core.post("~/pulls", {"title": "topic", "head": "topic", "base": "main"})
+    merged = attributes == "log merge=union"
+    assert merge(env, "merge") == ((200, None) if merged else AGAIN)
+    assert env.iris.get("~/contents/log")["content"] == b64("1\n2\n3\n" if merged else "1\n2\n")
 
 
 def test_rebase_merge(env: ApiEnv) -> None:
@@ -243,6 +279,38 @@ def test_an_update_brings_main_in(env: ApiEnv) -> None:
     assert env.core.call("POST", "~/pulls/1/update").status_code == 200
     assert env.iris.get("~/git/commits/topic")["commit"]["message"] == "Merge branch 'main' into topic\n"
     assert env.core.says("POST", "~/pulls/1/update") == (500, "")
+
+
+@pytest.mark.parametrize(
+    ("state", "context", "pattern", "merges"),
+    [
+        ("skipped", "ci", "ci", True),
+        ("warning", "ci", "ci", False),
+        ("success", "ci (linux) [fast]", "ci (linux) \\[fast\\]", True),
+        ("success", "ci (linux) [fast]", "ci (linux) [fast]", False),
+        ("success", "ci f", "ci [fast]", True),
+        ("success", "a/b/c", "a/*", True),
+        ("success", "ci two", "ci {one,two}", True),
+        ("success", "ci *", "ci \\*", True),
+        ("success", "ci x", "ci \\*", False),
+    ],
+)
+def test_required_checks_are_patterns(env: ApiEnv, state: str, context: str, pattern: str, *, merges: bool) -> None:
+    """What was skipped passes, a warning does not, and letters with a meaning have to be escaped."""
+    _, head = prepared(env, moved=False)
+    env.protect(enable_status_check=True, status_check_contexts=[pattern])
+    env.core.post(f"~/statuses/{head}", {"context": context, "state": state})
+    assert (merge(env, "merge")[0] == 200) is merges
+
+
+def test_a_fourth_pin_is_a_failure(env: ApiEnv) -> None:
+    """A forge pins three issues of a repository, and does not say what is wrong with one more."""
+    for number in range(1, 5):
+        env.core.post("~/issues", {"title": f"{number}"})
+        said = env.mara.call("POST", f"~/issues/{number}/pin").status_code
+        assert said == (204 if number <= 3 else 500)
+    assert env.mara.call("DELETE", "~/issues/1/pin").status_code == 204
+    assert env.mara.call("POST", "~/issues/4/pin").status_code == 204
 
 
 def test_statuses(env: ApiEnv) -> None:

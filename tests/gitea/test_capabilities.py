@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import pytest
 
 from forge.gitea.capabilities import able
+from forge.gitea.reader import GiteaReader
 from forge.protocol import Capabilities
+
+if TYPE_CHECKING:
+    from tests.gitea.conftest import Wire
 
 POWERS = [field.name for field in fields(Capabilities) if field.name not in {"kind", "version", "admins_key"}]
 OLD = {"own_permission", "action_events", "label_removal_by_name"}
@@ -69,10 +74,19 @@ def test_gitea(version: str, expected: set[str]) -> None:
     assert powers(version) == expected
 
 
-def test_forgejo_without_its_word() -> None:
-    """A Forgejo that does not say which Gitea it is like is known by its number."""
-    assert able("17.0.0").kind == "forgejo"
-    assert able("17.0.0").repo_tokens
+def test_a_number_tells_no_forge(wire: Wire) -> None:
+    """A version that may be of either is told by asking, never by its number; one that says what it is costs no question."""
+    for version, status, kind in (("17.0.0", 200, "forgejo"), ("28.0.0", 404, "gitea"), ("my build", 403, "gitea")):
+        wire.anew().say({"version": version}).say({"version": version}, status)
+        with GiteaReader(name="work", url=wire.url, token="t") as reader:
+            assert reader.capabilities().kind == kind
+            assert reader.capabilities().repo_tokens is (kind == "forgejo")
+        assert [asked.path for asked in wire.asked] == ["/api/v1/version", "/api/forgejo/v1/version"]
+    for version in ("1.27.1", "17.0.0+gitea-1.22.0"):
+        wire.anew().say({"version": version})
+        with GiteaReader(name="work", url=wire.url, token="t") as reader:
+            reader.capabilities()
+        assert wire.heard() == ["GET /version"]
 
 
 @pytest.mark.parametrize("version", ["", "who knows", "dev", "-1", "v", "99999999999999999999.1"])

@@ -8,7 +8,7 @@ import pytest
 
 from forge.gitea.writer import GiteaForge
 from forge.models import Ref
-from forge.protocol import Invalid, Refused
+from forge.protocol import Invalid, NotFound, Refused, Unavailable
 from tests.gitea.forms import APP, EVE, IRIS, ISSUE, issue, label
 
 if TYPE_CHECKING:
@@ -67,3 +67,25 @@ def test_pins(wire: Wire, forge: GiteaForge) -> None:
     wire.anew().say(issue(pin_order=0)).say({"message": "user should be an owner"}, 403)
     with pytest.raises(Refused, match="owner"):
         forge.pin(ISSUE)
+
+
+def test_no_more_pins(wire: Wire, forge: GiteaForge) -> None:
+    """Forges answer 500 to a fourth pin, which no later try changes; one that is away is asked again."""
+    wire.say(issue(pin_order=0)).say({}, 500).say(issue(pin_order=0))
+    with pytest.raises(Invalid, match="the forge pins no more issues of acme/app"):
+        forge.pin(ISSUE)
+    wire.anew().say(issue(pin_order=0)).say({}, 503).say(issue(pin_order=0))
+    with pytest.raises(Unavailable):
+        forge.pin(ISSUE)
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_a_label_that_somebody_else_took_away(wire: Wire, forge: GiteaForge, status: int) -> None:
+    """What is gone is no error, in whichever number a forge says so; what is still there is one."""
+    held = [{"id": 3, "name": "urgent", "color": "ff0000"}]
+    wire.say(held).say({"message": "label does not exist"}, status).say([])
+    forge.label(ISSUE, add=[], remove=["urgent"])
+    assert [asked.method for asked in wire.asked] == ["GET", "DELETE", "GET"]
+    wire.anew().say(held).say({"message": "no"}, status).say(held)
+    with pytest.raises((Invalid, NotFound)):
+        forge.label(ISSUE, add=[], remove=["urgent"])

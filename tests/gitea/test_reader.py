@@ -76,7 +76,7 @@ def test_conversations(wire: Wire, reader: GiteaReader) -> None:
 
 def test_timelines(wire: Wire, reader: GiteaReader) -> None:
     """A timeline of Forgejo is asked for without a page: then it is sent whole; an empty one is null."""
-    wire.say({"version": "17.0.0"})
+    wire.say({"version": "17.0.0+gitea-1.22.0"})
     wire.say([{"id": number, "type": "close", "user": IRIS, "created_at": NOON} for number in (9, 5)]).say(None)
     assert [timeline_event.id for timeline_event in reader.timeline(ISSUE)] == [5, 9]
     assert reader.timeline(ISSUE) == []

@@ -314,9 +314,38 @@ def test_reviews_that_failed(wire: Wire, forge: GiteaForge) -> None:
     """A review under a 500 is looked for, and one that is only half there does not count."""
     wire.say([]).say({}, 500).say([review(9, MARK)]).say([])
     assert submit(forge) == 9
-    wire.say([]).say({}, 500).say([review(10, MARK, "PENDING")]).say([])
+
+
+PENDING = review(10, MARK, "PENDING")
+
+
+def test_a_remark_that_a_forge_fails_at(wire: Wire, forge: GiteaForge) -> None:
+    """Gitea 1.27 fails at a line past the end and keeps what came before as pending: that goes, and the remark is said in the body."""
+    wire.say([]).say({}, 500).say([PENDING]).say([]).say([{"id": 1}]).say(b"", 204).say(
+        review(11, MARK, "REQUEST_CHANGES")
+    )
+    assert submit(forge) == 11
+    at = "/repos/acme/app/pulls/15/reviews"
+    assert wire.heard()[-3:] == [f"GET {at}/10/comments", f"DELETE {at}/10", f"POST {at}"]
+    said = wire.asked[-1].body
+    assert said["comments"] == [{"path": "a.py", "body": "new", "new_position": 3}]
+    assert said["body"] == f"no {MARK}\n\nThe forge could not put these on their lines:\n\n`a.py:4`\n\nold"
+
+
+def test_a_forge_that_fails_at_all_remarks(wire: Wire, forge: GiteaForge) -> None:
+    """Where it leaves nothing that tells which it was, all go into the body; a review without any that fails has failed."""
+    wire.say([]).say({}, 500).say([]).say(review(11, MARK, "REQUEST_CHANGES"))
+    assert submit(forge) == 11
+    assert wire.asked[-1].body["comments"] == []
+    assert "`a.py:3`" in wire.asked[-1].body["body"]
+    wire.anew().say([]).say({}, 500).say([]).say({}, 500).say([])
     with pytest.raises(Unavailable, match="POST"):
         submit(forge)
+    assert [asked.method for asked in wire.asked].count("POST") == 2
+    wire.anew().say([]).say({}, 503).say([])  # a forge that is away is no fault of the remarks
+    with pytest.raises(Unavailable, match="POST"):
+        submit(forge)
+    assert [asked.method for asked in wire.asked].count("POST") == 1
 
 
 def test_reviews_of_ones_own(wire: Wire, forge: GiteaForge) -> None:

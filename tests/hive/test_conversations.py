@@ -209,6 +209,25 @@ def test_a_single_remark_is_answered_on_its_line(
     assert spoken(hive_env, pull, "Because of x.") == where
 
 
+def test_a_remark_past_the_end_loses_no_review(hive_env: HiveEnv, pull: PullRequest) -> None:
+    """Gitea 1.27 fails at it and keeps half a review: the others stay on their lines, it is said in the body, and nothing is left pending."""
+    remarks = [
+        ReviewComment("a.py", 1, "first"),
+        ReviewComment("a.py", 40, "lost"),
+        ReviewComment("a.py", 2, "last"),
+    ]
+    with hive_env.house_core() as core:
+        said = {"state": ReviewState.COMMENT, "body": "body mark", "comments": remarks, "marker": "mark"}
+        done = core.review(pull.ref, head_sha=pull.head_sha, **said)  # type: ignore[arg-type]  # one by one they fit
+        again = core.review(pull.ref, head_sha=pull.head_sha, **said)  # type: ignore[arg-type]
+        found = [each for each in core.reviews(pull.ref) if "mark" in each.body]
+        placed = sorted((each.line, each.body) for each in core.review_comments(pull.ref, done.id))
+        assert (again.id, [each.id for each in found]) == (done.id, [done.id])
+        assert "`a.py:40`\n\nlost" in found[0].body
+        assert placed == [(1, "first"), (2, "last")]
+        assert not [each for each in core.reviews(pull.ref) if each.state is ReviewState.PENDING]
+
+
 def test_resolved_when_fixed(hive_env: HiveEnv, worker: Worker, pull: PullRequest) -> None:
     """A push that changes the line resolves the conversation, and the answer says that something was pushed."""
     answer(hive_env, pull, "Please rename it.")

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hive.gateway.git_proxy import GitRequest, proxy
-from hive.gateway.push_protocol import ZERO, NotAllowed, read_head
+from hive.gateway.push_protocol import NotAllowed, read_head
 from hive.git_mirror.mirror import Login
 
-OLD, NEW = "1" * 40, "2" * 40
+ZERO, OLD, NEW = "0" * 40, "1" * 40, "2" * 40
 PREFIX = "agent/iris/"
 
 
@@ -72,6 +72,15 @@ def test_everything_else_is_refused(line: str) -> None:
         commands(push(line), PREFIX)
     with pytest.raises(NotAllowed):
         commands(push(f"{ZERO} {NEW} refs/heads/agent/iris/ok", line), PREFIX)
+
+
+def test_names_by_sha256_are_names() -> None:
+    """A repository of the longer names is pushed to as well, and a branch is not deleted there either."""
+    zero, old, new = "0" * 64, "1" * 64, "2" * 64
+    commands(push(f"{zero} {new} refs/heads/agent/iris/x\0 object-format=sha256", f"shallow {old}"), PREFIX)
+    for wrong in (f"{old} {zero} refs/heads/agent/iris/x", f"{old} {'2' * 41} refs/heads/agent/iris/x"):
+        with pytest.raises(NotAllowed):
+            commands(push(wrong), PREFIX)
 
 
 @pytest.mark.parametrize("length", [b"0001", b"0002", b"0003", b"0004", b"-001", b"+01f", b"0x1f", b"1_0f", b" 01f"])

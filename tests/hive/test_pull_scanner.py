@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from bots.markdown import plain
 from forge.diff import MAX_LINES
+from forge.embedded.services import people, pushes
 from forge.events import Event, PullChanged, ReviewAsked
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref
@@ -66,6 +69,46 @@ def test_a_role_that_another_agent_has(hive_env: HiveEnv) -> None:
     ):
         propose(hive_env, text, branch)
         assert holders(mirror, [("iris", CONFIG, branch)]) == found
+
+
+def commit_by_hand(hive_env: HiveEnv, name: str, *, parent: bool) -> str:
+    """A branch `side` of the project whose tree has one file of this name, whatever it is; with main as its parent or with none."""
+    place = hive_env.forge.site.root / "repositories" / f"{hive_env.mara.repository(APP).id}.git"
+
+    def git(*words: str, given: bytes = b"") -> str:
+        done = subprocess.run(["git", *words], cwd=place, input=given, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    blob = git("hash-object", "-w", "--stdin", given=b"x\n")
+    row = f"100644 {name}".encode() + b"\0" + bytes.fromhex(blob)
+    tree = git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", given=row)
+    above = f"parent {git('rev-parse', 'refs/heads/main')}\n" if parent else ""
+    who = "a <a@b.invalid> 1 +0000"
+    text = f"tree {tree}\n{above}author {who}\ncommitter {who}\n\nx\n".encode()
+    return git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", given=text)
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "words"),
+    [
+        ("..", True, "hasDotdot: contains '..'"),
+        ("b", False, "the two histories have no commit in common"),
+    ],
+)
+def test_what_git_will_never_read_is_said(hive_env: HiveEnv, name: str, words: str, *, parent: bool) -> None:
+    """A history that is refused, or has nothing in common with its base: one look, a sentence on the thread, and no further try."""
+    sha = commit_by_hand(hive_env, name, parent=parent)
+    hive_env.mara._client.post("/repos/acme/app/branches", new_branch_name="side", old_ref_name="main")
+    hive_env.mara.commit(APP, [FileEdit("one.txt", b"x\n")], message="x", branch="side")
+    ref = hive_env.mara.open_pull(APP, head="side", base="main", title="side", body="").ref
+    site, repo = hive_env.forge.site, hive_env.mara.repository(APP)
+    row = site.must("repositories", repo.id)
+    old = site.git(row).resolve("side")
+    pushes.move(site, people.get(site, "mara"), row, [("refs/heads/side", old, sha)], {})
+    look(hive_env, "review", ReviewAsked(ref, hive_env.mara.user("mara"), f"asked:{ref}"))
+    (review,) = hive_env.mara.reviews(ref)
+    assert plain(words) in review.body or words in review.body, review.body
+    assert [(s.context, s.state.value) for s in hive_env.mara.statuses(APP, sha)] == [("hive/review", "error")]
 
 
 def test_a_change_that_is_too_large_is_not_reviewed(hive_env: HiveEnv) -> None:

@@ -263,6 +263,26 @@ def test_only_own_branches(door: Door, ref: str) -> None:
     assert "only branches below agent/iris/ may be pushed, and no tags" in " ".join(door.push(f"HEAD:{ref}").split())
 
 
+@pytest.mark.parametrize("blocking", ["agent", "agent/iris"])
+def test_a_branch_in_the_way_is_named(door: Door, blocking: str) -> None:
+    """Where there is a branch `agent`, git makes none below it: that is said, and whose it is to mend; without it the push passes."""
+    door.begin()
+    door.commit("blocked.py", "x = 1\n")
+    place = f"refs/heads/{blocking}"
+    others = door.git("ls-remote", "origin", "refs/heads/agent/*").split()
+    kept = dict(zip(others[1::2], others[::2], strict=True))
+    for ref in kept:
+        subprocess.run(["git", "update-ref", "-d", ref], cwd=door.forge, check=True)
+    subprocess.run(["git", "update-ref", place, "refs/heads/main"], cwd=door.forge, check=True)
+    try:
+        door.refused(f"the forge has a branch {blocking}, and where there is one git makes no branch")
+    finally:
+        subprocess.run(["git", "update-ref", "-d", place], cwd=door.forge, check=True)
+        for ref, sha in kept.items():
+            subprocess.run(["git", "update-ref", ref, sha], cwd=door.forge, check=True)
+    assert not door.push().startswith("[")
+
+
 def test_nothing_is_deleted_or_rewritten(door: Door) -> None:
     """A branch only grows."""
     branch = door.begin()

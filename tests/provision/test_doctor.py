@@ -165,6 +165,12 @@ def test_what_is_loosened(provision_env: ProvisionEnv, names: tuple[str, ...]) -
     assert provision_env.ills() == []
 
 
+def test_a_branch_in_the_way(provision_env: ProvisionEnv) -> None:
+    """Where there is a branch `agent`, no agent can push: nobody but the agents would see it."""
+    provision_env.raw.post("/repos/acme/app/branches", new_branch_name="agent", old_ref_name="main")
+    assert [ill for ill in provision_env.ills(admin=False) if "acme/app has a branch agent: where" in ill]
+
+
 def test_what_tokens_see(provision_env: ProvisionEnv) -> None:
     """Without an admin the doctor still sees what the hive's own tokens can see."""
     account(provision_env, "argus", must_change_password=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bots.models import Level
+from forge.gitea.protection import settings, unescaped
+from forge.models import Protection
 from forge.protocol import Refused
 from hive.provision.permission_checks import PermissionChecks
 from hive.reconcile.evidence import open_to_us
@@ -123,3 +125,13 @@ def test_what_lets_somebody_past(build: Build) -> None:
     assert line == f"fixed protection of main in agent-configs/iris: differs in {', '.join(sorted(switches))}"
     assert not any(provision_env.raw.get(rule)[name].flag() for name in switches)
     assert provision_env.ills() == []
+
+
+def test_a_required_check_is_meant_to_the_letter() -> None:
+    """A rule holds patterns: what is written is escaped, and read back as it was meant; a pattern of somebody else's stays one."""
+    names = ("ci (linux) [fast]", "a*b", "{x}", "what?", "back\\slash", "hive/review")
+    rule = Protection("main", mergers=("mara",), required_statuses=names)
+    written = settings(rule, "apply_to_admins")["status_check_contexts"]
+    assert written == ["ci (linux) \\[fast\\]", "a\\*b", "\\{x\\}", "what\\?", "back\\\\slash", "hive/review"]
+    assert tuple(map(unescaped, written)) == names
+    assert unescaped("ci/*") == "ci/*"

@@ -206,6 +206,48 @@ def test_a_merge_with_more_in_it(place: Place) -> None:
     assert place.reason() == "result is not the merge"
 
 
+def test_a_rebase_that_dropped_a_commit(place: Place) -> None:
+    """A forge's rebase leaves out a commit that the branch had and took back; that is not what was reviewed, so it is refused."""
+    git = place.origin.git
+    place.merge(7)
+    git("revert", "-m", "1", "--no-edit", "HEAD")
+    back = place.origin.keep("HEAD")
+    place.push(back)
+    place.pulls[back] = replace(place.pulls[place.rows[0].new], merge_sha=back)
+    git("checkout", "-q", "-B", "again", place.baseline.sha)
+    head = place.origin.commit({"7.txt": "x\n", "8.txt": "x\n"})
+    git("update-ref", "refs/pull/8/head", head)
+    git("checkout", "-q", "main")
+    dropped = place.origin.commit({"8.txt": "x\n"})
+    place.pulls[dropped] = pull(
+        8, repo=REPO, merged=True, merged_by=MARA, merge_sha=dropped, base_repo_id=5, is_open=False
+    )
+    place.proposals[head] = frozenset()
+    place.push(dropped)
+    ledger_baseline = replace(place.baseline, sha=back)
+    facts = Evidence(cast("Any", place), place.mirror, REPO, POLICY).gather(ledger_baseline, place.proposals)
+    verdict = decide(facts, POLICY)
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "result is not the merge"
+
+
+def test_what_has_nothing_in_common_is_no_merge(place: Place) -> None:
+    """A pull request whose history begins elsewhere merges into nothing: whatever came of it is refused, in words."""
+    git, base = place.origin.git, place.branches[-1].sha
+    git("checkout", "-q", "--orphan", "elsewhere")
+    head = place.origin.commit({"other.txt": "x\n"})
+    git("update-ref", "refs/pull/7/head", head)
+    git("checkout", "-q", "main")
+    git("merge", "-q", "--allow-unrelated-histories", "-m", "Merge #7", head)
+    merged = place.origin.keep("HEAD")
+    place.pulls[merged] = pull(
+        7, repo=REPO, merged=True, merged_by=MARA, merge_sha=merged, base_repo_id=5, is_open=False
+    )
+    place.proposals[head] = frozenset()
+    place.push(merged, old=base)
+    assert place.reason() == "result is not the merge"
+
+
 def test_a_push_is_no_approval(place: Place) -> None:
     """A commit that came with no pull request is a direct push, and an operator's is no merge."""
     place.push(place.origin.commit({"agent.yaml": "lane: web\n"}), by=EVE)

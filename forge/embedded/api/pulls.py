@@ -75,14 +75,14 @@ def _edit(call: Call) -> Json:
 
 def _diff(call: Call) -> Response:
     _, pull = _pull(call)
-    content = diffs.text(call.site.git(call.repo), pull["merge_base"], pull["head_sha"])
+    content = diffs.text(call.site.git(call.repo), shapes.compared_with(call.site, pull), pull["head_sha"])
     return Response(content, content_type="text/plain; charset=utf-8")
 
 
 def _files(call: Call) -> Response:
     _, pull = _pull(call)
     head = pull["head_sha"]
-    found = diffs.changes(call.site.git(call.repo), pull["merge_base"], head)
+    found = diffs.changes(call.site.git(call.repo), shapes.compared_with(call.site, pull), head)
     return call.paged(found, lambda change: commit_shapes.changed_file(call.site, call.repo, change, head))
 
 

@@ -15,6 +15,9 @@ from forge.embedded.shapes.issues import is_locked
 from forge.embedded.state import Row
 
 _DAY = 24 * 60 * 60
+MOST_PINS = 3
+"""Issues, and pull requests, of a repository that can be pinned: a fourth is 500 (seen on Gitea 1.27 and Forgejo 11)."""
+
 _OWNED = (
     "issue_labels", "assignees", "dependencies", "attachments", "reactions", "comments", "reviews", "pulls", "locks",
 )  # fmt: skip
@@ -231,6 +234,14 @@ def pin(site: ForgeInstance, actor: Row, issue: Row, *, pinned: bool) -> None:
     """Pin it to the top of its repository, or unpin it."""
     if pinned == bool(issue["pin"]):
         return
+    if (
+        pinned
+        and site.state.value(
+            "SELECT count(*) FROM issues WHERE repo_id = ? AND is_pull = ? AND pin", issue["repo_id"], issue["is_pull"]
+        )
+        >= MOST_PINS
+    ):
+        raise broken()
     highest = site.state.value(
         "SELECT max(pin) FROM issues WHERE repo_id = ? AND is_pull = ?", issue["repo_id"], issue["is_pull"]
     )

@@ -153,7 +153,7 @@ def remove(site: ForgeInstance, actor: Row, issue: Row, named: str) -> None:
     if not found and site.flavour.label_removed_by_name:
         found = [label for label in known if label["name"] == named]
     if not found:
-        raise Refusal(422, "label does not exist [label_id: 0]")
+        raise Refusal(site.flavour.absent_label_status, "label does not exist [label_id: 0]")
     change(site, actor, issue, remove=found[:1])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forge.embedded import diffs, events, merges
-from forge.embedded.git import Git
+from forge.embedded.git import EMPTY_TREE, Git
 from forge.embedded.instance import ForgeInstance, Missing, Refusal
 from forge.embedded.rules import OWN
 from forge.embedded.services import feed, issues, labels, people, repos, reviews, timeline
@@ -222,7 +222,8 @@ def follow(site: ForgeInstance, actor: Row, issue: Row, old: str, new: str) -> N
         if forced
         else [commit.sha for commit in reversed(git.commits(f"{old}..{new}", f"^{onto}", changes=False))]
     )
-    other = diffs.identity(git, pull["merge_base"], old) != diffs.identity(git, found.merge_base, new)
+    before, after = pull["merge_base"] or EMPTY_TREE, found.merge_base or EMPTY_TREE  # a new head may share nothing
+    other = diffs.identity(git, before, old) != diffs.identity(git, after, new)
     with site.state.writing():
         git.point(f"refs/pull/{issue['number']}/head", new)
         site.state.update("pulls", pull["id"], checking_until=site.clock() + site.check_delay, **found.columns)

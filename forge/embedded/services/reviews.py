@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from forge.embedded import diffs, events, rules
 from forge.embedded.git import Git, GitFailed
-from forge.embedded.instance import ForgeInstance, Missing, Refusal
+from forge.embedded.instance import ForgeInstance, Missing, Refusal, broken
 from forge.embedded.services import feed, issues, timeline
 from forge.embedded.shapes import issues as shapes
 from forge.embedded.state import Row
@@ -129,8 +129,15 @@ def write(
     details = [_located(git, pull, remark) for remark in remarks]
     with site.state.writing():
         review = _pending(site, issue, actor) or _insert(site, issue, user_id=actor["id"], state="PENDING", sha=at)
-        for remark, detail in zip(remarks, details, strict=True):
-            timeline.write(site, actor, issue, "code", remark.body, review_id=review["id"], **detail)
+        held = 0
+        while held < len(remarks) and not (
+            site.flavour.remark_past_end_crashes and _is_past_end(git, pull, remarks[held])
+        ):
+            timeline.write(site, actor, issue, "code", remarks[held].body, review_id=review["id"], **details[held])
+            held += 1
+    if held < len(remarks):  # and the review stays pending, with the remarks before this one
+        raise broken()
+    with site.state.writing():
         return submit(site, actor, issue, review, state=state, body=body)
 
 
@@ -248,6 +255,12 @@ def _insert(site: ForgeInstance, issue: Row, **columns: object) -> Row:
 def _pending(site: ForgeInstance, issue: Row, actor: Row) -> Row | None:
     sql = "SELECT * FROM reviews WHERE issue_id = ? AND user_id = ? AND state = 'PENDING' ORDER BY id"
     return site.state.row(sql, issue["id"], actor["id"])
+
+
+def _is_past_end(git: Git, pull: Row, remark: Remark) -> bool:
+    """Whether a remark hangs on a new line that a file of the head does not have; a path that is not there is taken."""
+    entry = next((each for each in git.tree(pull["head_sha"], remark.path) if each.path == remark.path), None)
+    return entry is not None and remark.line > 0 and remark.line > len(git.blob(entry.sha).splitlines())
 
 
 def _located(git: Git, pull: Row, remark: Remark) -> Row:

@@ -11,6 +11,9 @@ from forge.embedded.shapes import commits
 from forge.embedded.shapes.pulls import worst
 from forge.embedded.state import Row
 
+PASSING = {"success", "skipped"}
+"""States that let a merge through; `warning` does not (seen on Gitea 1.27 and Forgejo 11)."""
+
 
 def create(
     site: ForgeInstance, actor: Row, repo: Row, at: str, *, state: str, context: str, description: str, target_url: str
@@ -52,8 +55,8 @@ def latest(site: ForgeInstance, repo: Row, sha: str) -> list[Row]:
 
 
 def satisfied(rows: Sequence[Row], required: Sequence[str]) -> bool:
-    """Whether each required context (a glob) is there and successful; without any, whether all that are there are."""
+    """Whether each required context (a glob) is there and successful or skipped; without any, whether all that are there are."""
     if not required:
         return worst(rows) == "success"
     fitting = [[row["state"] for row in rows if matches(pattern, row["context"], across=True)] for pattern in required]
-    return all(states and set(states) == {"success"} for states in fitting)
+    return all(states and set(states) <= PASSING for states in fitting)

@@ -82,6 +82,11 @@ def base_sha(site: ForgeInstance, row: Row) -> str:
     return branch_tip(site, row["repo_id"], row["base_branch"]) or str(row["merge_base"])
 
 
+def compared_with(site: ForgeInstance, row: Row) -> str:
+    """The commit that a diff begins at; the tip of the base, as on real forges, where the two histories have none in common."""
+    return str(row["merge_base"]) or base_sha(site, row)
+
+
 def branch_tip(site: ForgeInstance, repo_id: int, branch: str) -> str:
     """What a branch points to; empty without such a branch."""
     sql = "SELECT sha FROM refs WHERE repo_id = ? AND name = ?"

@@ -7,9 +7,12 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+
+from forge.embedded import objects
 
 ZERO = "0" * 40
 ATTRIBUTES = ".gitattributes"
@@ -80,6 +83,7 @@ def environment(**more: str) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.devnull,
+        "GIT_DEFAULT_REF_FORMAT": "files",  # `resolve` reads them
         "LC_ALL": "C",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -110,6 +114,7 @@ class Git:
         self.path = path
         self._quarantine = dict(quarantine or {})
         self._kept = kept
+        self.recall = objects.Recollection(path, lasts=not quarantine)
 
     def raw(
         self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, at: Path | None = None
@@ -159,6 +164,7 @@ class Git:
     def init(self, default_branch: str) -> None:
         """Create the repository."""
         self.path.mkdir(parents=True)
+        objects.MEMORY.forget(self.path)
         self.text("init", "-q", "--bare", "--template=", f"--initial-branch={default_branch}", str(self.path))
 
     def resolve(self, name: str, kind: str = "commit") -> str:
@@ -170,7 +176,8 @@ class Git:
         )
         for candidate in candidates:
             try:
-                return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{{kind}}}")
+                if found := _meant(self, candidate, kind):
+                    return found
             except GitFailed:
                 continue
         return ""
@@ -222,7 +229,7 @@ class Git:
 
     def commit(self, sha: str) -> Commit:
         """One commit."""
-        return self.commits("-1", sha)[0]
+        return self.recall("commit", sha, lambda: self.commits("-1", sha))[0]
 
     def count(self, *selection: str) -> int:
         """How many commits a selection has."""
@@ -241,23 +248,26 @@ class Git:
             *([path] if path else []),
         ]
         try:
-            lines = self.raw(*words).decode(errors="replace").split("\0")[:-1]
+            said = self.recall(f"tree {recursive} {path}", treeish, lambda: self.raw(*words))
         except GitFailed:
             return []
-        return [_entry(line) for line in lines]
+        return [_entry(line) for line in said.decode(errors="replace").split("\0")[:-1]]
 
     def blob(self, sha: str) -> bytes:
         """The content of a blob."""
-        return self.raw("cat-file", "blob", sha)
+        return self.recall("blob", sha, lambda: self.raw("cat-file", "blob", sha))
 
     def store(self, content: bytes) -> str:
         """Store a blob; answers its sha."""
-        return self.raw("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+        sha = objects.store(self.path, "blob", content)
+        self.recall("blob", sha, lambda: content)
+        return sha
 
     def last_change(self, sha: str, path: str) -> Commit:
         """The newest commit up to `sha` that changed `path`."""
         words = ("log", "-z", "-1", f"--format={_COMMIT}", sha, "--", path)
-        return _commits(self.raw(*words, env={"GIT_LITERAL_PATHSPECS": "1"}).decode(errors="replace"))[0]
+        ask = partial(self.raw, *words, env={"GIT_LITERAL_PATHSPECS": "1"})
+        return _commits(self.recall(f"last {path}", sha, ask).decode(errors="replace"))[0]
 
     def write_commit(
         self, tree: str, parents: Sequence[str], message: str, author: Signature, committer: Signature
@@ -276,15 +286,37 @@ class Git:
 
     def write_tree(self, base: str, changes: Mapping[str, str | None]) -> str:
         """The tree of `base` with blobs set at paths, or removed for None."""
-        index = self.path / f"index-{os.getpid()}-{os.urandom(8).hex()}"
-        lines = [f"100644 {sha}\t{path}\0" if sha else f"0 {ZERO}\t{path}\0" for path, sha in changes.items()]
-        env = {"GIT_INDEX_FILE": str(index)}
-        try:
-            self.text("read-tree", base, env=env)
-            self.text("update-index", "-z", "--index-info", stdin="".join(lines), env=env)
-            return self.text("write-tree", env=env)
-        finally:
-            index.unlink(missing_ok=True)
+        return objects.TreeWriter(self.path, partial(_entries, self)).write(base, changes)
+
+
+def _meant(git: Git, name: str, kind: str) -> str:
+    branch = name.removeprefix("refs/heads/")
+    if branch != name and valid_branch(branch):
+        sha = _tip(git.path, name)
+        if not sha or (kind == "commit" and SHA.fullmatch(sha)):
+            return sha
+        name = sha if SHA.fullmatch(sha) else name
+    ask = partial(git.text, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{{kind}}}")
+    return git.recall(f"is {kind}", name, ask)
+
+
+def _tip(repository: Path, ref: str) -> str:
+    """The commit of a branch, which is a file or a line of one; empty for none."""
+    try:
+        return (repository / ref).read_text().strip()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        pass
+    try:
+        lines = (repository / "packed-refs").read_text().splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line[:40] for line in lines if line[41:] == ref), "")
+
+
+def _entries(git: Git, treeish: str) -> dict[bytes, tuple[str, str]]:
+    said = git.recall("entries", treeish, lambda: git.raw("ls-tree", "-z", "--full-tree", treeish))
+    rows = (line.partition(b"\t") for line in said.split(b"\0")[:-1])
+    return {name: (about[:6].decode(), about[-40:].decode()) for about, _, name in rows}
 
 
 def _entry(line: str) -> Entry:

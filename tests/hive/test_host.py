@@ -63,11 +63,12 @@ class Kept:
 
     def until(self, is_so: Callable[[], object], what: str) -> None:
         """Wait for something that has to come, while the host lives."""
-        end = time.monotonic() + SECONDS
+        began = time.monotonic()
         while not is_so():
             assert self.thread.is_alive(), "the host ended"
-            assert time.monotonic() < end, f"{what} did not come; {self.logs()}"
-            time.sleep(0.02)
+            past = time.monotonic() - began
+            assert past < SECONDS, f"{what} did not come; {self.logs()}"
+            time.sleep(min(max(0.02, past / 10), 0.2))
 
     def is_up(self, agent: str) -> bool:
         """Whether an agent's container gave a sign of life."""

@@ -66,9 +66,12 @@ class Hive:
         return self.mara.open_issue(APP, task.title, task.body, marker=task.body[:20]).ref
 
     def until(self, look: Callable[[], T | None], what: str) -> T:
-        """Wait for something that has to come: what is not there yet, or between two lives, is asked for again."""
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
+        """Wait for something that has to come: what is not there yet, or between two lives, is asked for again.
+
+        The longer it takes the more seldom it is asked: questions to the forge take the time of those who work.
+        """
+        began = time.monotonic()
+        while (past := time.monotonic() - began) < SECONDS:
             self.set_up.look()
             try:
                 found = look()
@@ -76,7 +79,7 @@ class Hive:
                 found = None
             if found:
                 return found
-            time.sleep(0.05)
+            time.sleep(min(max(0.05, past / 5), 0.3))
         raise AssertionError(f"{what} did not come; {self.last_words()}")
 
     def pull_of(self, issue: Ref) -> Ref | None:

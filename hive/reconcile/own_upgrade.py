@@ -121,7 +121,11 @@ class OwnUpgrade:
             self._built[sha] = ""
 
     def _follow(self, deployment: Deployment) -> None:
-        """Take note of what the launcher did; ask it, if it does not know of it."""
+        """Take note of what the launcher did; ask it, if it does not know of it.
+
+        It goes on meanwhile, from what is wanted to a trial and its outcome: looked at in this order, nothing is missed.
+        """
+        is_known = self.generations.wanted() is not None or self.generations.trial() is not None
         outcome = self.generations.outcome()
         if outcome is not None and outcome.deployment == deployment.id:
             if outcome.runs:
@@ -132,7 +136,7 @@ class OwnUpgrade:
             else:
                 self._fail(deployment, DeploymentState.ROLLED_BACK, outcome.why)
             self.generations.forget_outcome()
-        elif self.generations.trial() is None and self.generations.wanted() is None:
+        elif not is_known:
             if self.generations.is_built(deployment.sha):
                 current = self.generations.current()
                 self.generations.request(VersionChange(deployment.sha, current, deployment.id, self.seconds))

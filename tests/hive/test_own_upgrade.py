@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -278,6 +279,62 @@ def test_the_launcher_is_asked_until_it_has_answered(own: Own) -> None:
     baseline = own.instance.ledger.deployments.baseline(HIVE)
     assert baseline is not None
     assert baseline.running_sha == baseline.sha == sha
+
+
+class BusyGenerations(Generations):
+    """Versions whose launcher takes one step after each look at what it does."""
+
+    def __init__(self, root: Path, steps: list[Callable[[], object]]) -> None:
+        super().__init__(root)
+        self.steps = steps
+
+    def wanted(self) -> VersionChange | None:
+        """As it is now."""
+        found = super().wanted()
+        self._go_on()
+        return found
+
+    def trial(self) -> VersionChange | None:
+        """As it is now."""
+        found = super().trial()
+        self._go_on()
+        return found
+
+    def outcome(self) -> VersionOutcome | None:
+        """As it is now."""
+        found = super().outcome()
+        self._go_on()
+        return found
+
+    def _go_on(self) -> None:
+        if self.steps:
+            self.steps.pop(0)()
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_the_launcher_goes_on_while_it_is_looked_at(own: Own, looks: int, is_quick: bool) -> None:
+    """Between any two looks a change may begin or end: it is never asked for again, as if what is tried were what ran before."""
+    sha = own.merge(own.proposed())
+    deployment = own.turn(2)
+    assert deployment is not None
+    own.built(sha)
+    own.instance.ledger.deployments.transition(deployment, DeploymentState.SWITCH)
+    plain = own.generations
+    plain.request(VersionChange(sha, "", deployment.id, 300.0))
+    end = [lambda: plain.settle(VersionOutcome(sha, deployment.id, runs=True))] if is_quick else []
+    steps: list[Callable[[], object]] = [*[lambda: None] * looks, plain.begin, *end]
+    own.upgrade.generations = BusyGenerations(plain.root, steps)
+    own.turn()
+    assert plain.wanted() is None or plain.trial() is None
+    own.upgrade.generations = plain
+    for step in steps:
+        step()
+    assert plain.wanted() is None
+    if not is_quick:
+        plain.settle(VersionOutcome(sha, deployment.id, runs=True))
+    assert own.turn() is None
+    assert own.newest().state is DeploymentState.DEPLOYED
 
 
 def test_a_version_that_was_rolled_back(own: Own) -> None:

@@ -228,12 +228,10 @@ class Reconciler:
         """The container that is meant to run runs; before the first merge of a configuration there is none."""
         if not baseline.running_sha or self._is_down(target.agent):
             return
-        if self._containers.running(target.agent) or self.starts.take(target.agent, self._is_starting):
+        if self._containers.running(target.agent) or self.starts.take(
+            target.agent, partial(_is_starting, self._containers)
+        ):
             self._advance(target, baseline.generation, None)
-
-    def _is_starting(self, agent: str) -> bool:
-        running = self._containers.running(agent)
-        return bool(running) and self._containers.answered(agent) != running
 
     def _rests_still(self, baseline: Baseline) -> bool:
         rest = self._rests.get(baseline.agent)
@@ -353,3 +351,8 @@ def in_words(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror or 'it cannot be used'}{f': {error.filename}' if error.filename else ''}"
     return f"{type(error).__name__}: {error}"
+
+
+def _is_starting(containers: Containers, agent: str) -> bool:
+    running = containers.running(agent)
+    return bool(running) and containers.answered(agent) != running

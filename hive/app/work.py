@@ -224,13 +224,12 @@ def worker_deps(instance: Instance) -> WorkerDeps:
     core, operators = instance.settings.account("core"), {name: team.operators for name, team in teams.items()}
     outage_monitor = OutageMonitor(OutageDeps(instance.ledger, reader, core, instance.bots_of, instance.ops, operators))
     given_up = FailureReporter(instance.ledger, core, instance.ops, teams)
-    loop_guard, repository_guard = loop_guard_of(instance), instance.repository_tracker
     secret, verdicts = instance.secret_store.marker_secret(), VerdictPublisher(instance.ledger)
     executor = EffectExecutor(
         Services(instance.ledger, forge, teams, instance.listeners, verdicts, secret),
         outages=outage_monitor,
-        write_guard=loop_guard,
-        repository_guard=repository_guard,
+        write_guard=(loop_guard := loop_guard_of(instance)),
+        repository_guard=instance.repository_tracker,
         gave_up=given_up.effect_failed,
         wake_host=Wakeup(instance.settings.state / HOST_WAKEUP).notify,
     )
@@ -242,7 +241,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         refresh=refreshers(instance),
         account=instance.account,
         executor=executor,
-        repository_guard=repository_guard,
+        repository_guard=instance.repository_tracker,
         outage_monitor=outage_monitor,
         failure_reports=given_up,
         loop_guard=loop_guard,

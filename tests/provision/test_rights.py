@@ -76,7 +76,7 @@ QUESTIONS: dict[str, Question] = {
     "statuses": lambda r, p: r.statuses(APP, p.sha),
     "pushes": lambda r, _: r.pushes(APP, "main", 0),
 }
-OF_ADMINS = {"protection"}
+OF_ADMINS = {"protection", "protection_of"}
 """Refused to all of the hive's own accounts; none of them depends on it."""
 OF_ORGANISATIONS = {"repositories"}
 """Questions that take a scope of their own, which `core` alone has."""

@@ -8,14 +8,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import Path
 from typing import NamedTuple
 
 from forge.embedded import objects
 
 ZERO = "0" * 40
-ATTRIBUTES = ".gitattributes"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 SHA = re.compile(r"[0-9a-f]{40}")
 _COMMIT = "%x01%H%n%T%n%P%n%an%n%ae%n%at%n%cn%n%ce%n%ct%n%B"
@@ -135,23 +133,6 @@ class Git:
     def text(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
         """The same as text, without the last line's end."""
         return self.raw(*words, stdin=stdin.encode(), env=env).decode(errors="replace").removesuffix("\n")
-
-    def merged(self, base: str, head: str) -> str:
-        """The tree of merging `head` into `base`, by the attributes of `base`: git reads none in a bare repository.
-
-        Real forges merge in a clone of their own with the index of the base. Raises GitFailed for a conflict.
-        """
-        words = ("merge-tree", "--write-tree", "--no-messages", base, head)
-        found = [entry for entry in self.tree(base, recursive=True) if PurePosixPath(entry.path).name == ATTRIBUTES]
-        if not found:
-            return self.text(*words)
-        with TemporaryDirectory(prefix="forge-attributes-") as folder:
-            for entry in found:
-                if entry.mode.startswith("100"):
-                    (Path(folder) / entry.path).parent.mkdir(parents=True, exist_ok=True)
-                    (Path(folder) / entry.path).write_bytes(self.blob(entry.sha))
-            env = {"GIT_WORK_TREE": folder}
-            return self.raw(*words, env=env, at=Path(folder)).decode(errors="replace").removesuffix("\n")
 
     def says(self, *words: str) -> bool:
         """Whether a command exits with 0."""

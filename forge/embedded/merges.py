@@ -1,14 +1,17 @@
 """Merge styles in a bare repository: each creates commits; no ref moves.
 
-Works without a work tree: hostile content is never checked out.
+Works without a work tree: hostile content is never checked out, files with git's attributes aside, which are text alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from forge.embedded.git import Git, GitFailed, Signature
 
+ATTRIBUTES = ".gitattributes"
 STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only", "manually-merged")
 
 
@@ -52,11 +55,31 @@ def perform(git: Git, style: str, merge: Merge) -> str:
 
 
 def merged_tree(git: Git, base: str, head: str) -> str:
-    """The tree of a merge of both; raises Conflicting."""
+    """The tree of a merge of both by the attributes of the base, which git does not read in a bare repository.
+
+    Real forges merge in a clone of their own with the index of the base. Raises Conflicting.
+    """
+    words = ("merge-tree", "--write-tree", "--no-messages", base, head)
+    found = [entry for entry in git.tree(base, recursive=True) if PurePosixPath(entry.path).name == ATTRIBUTES]
     try:
-        return git.merged(base, head)
+        if not found:
+            return git.text(*words)
+        with TemporaryDirectory(prefix="forge-attributes-") as folder:
+            for entry in found:
+                if entry.mode.startswith("100"):
+                    _write(Path(folder), entry.path, git.blob(entry.sha))
+            said = git.raw(*words, env={"GIT_WORK_TREE": folder}, at=Path(folder))
     except GitFailed as error:
         raise Conflicting(str(error)) from error
+    return said.decode(errors="replace").removesuffix("\n")
+
+
+def _write(folder: Path, path: str, text: bytes) -> None:
+    """Write a file of a tree below a folder; a malformed tree can hold whole paths as names, which lead nowhere."""
+    place = folder / path
+    if place.resolve().is_relative_to(folder.resolve()):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(text)
 
 
 def rebased(git: Git, onto: str, head: str, committer: Signature) -> str:

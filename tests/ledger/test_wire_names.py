@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from bots import intents, review_intents
+from bots import intents, review_intents, triage_intents
 from bots.review_rounds import FindingState
 from forge import events
 from forge.events import EVENTS, Event
@@ -71,7 +71,7 @@ def test_each_stored_type_has_a_name() -> None:
     assert all(name == kind.WIRE for names in (EVENTS, ACTIONS) for name, kind in names.items())
     own = {
         kind
-        for module in (intents, review_intents, actions)
+        for module in (intents, review_intents, triage_intents, actions)
         for kind in vars(module).values()
         if isinstance(kind, type) and "WIRE" in vars(kind)
     }

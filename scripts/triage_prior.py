@@ -2,7 +2,8 @@
 
 In a line `{"title", "body", "kind"}` with a kind of bug, feature or question. Weights are learned from the first file, and the
 confidence from which on it speaks from both: the second holds issues of other repositories. No text gets into the model: only
-words that at least LEAST issues share have a weight. The same files make the same model, byte by byte.
+words that at least LEAST issues share have a weight. The same files make the same weights; the bounds of confidence move with the
+code that learns, so those that are part of the package are of the code of their day.
 """
 
 from __future__ import annotations

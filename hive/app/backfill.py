@@ -101,7 +101,7 @@ def stop(ledger: Ledger, repo: Repo) -> Backfill | None:
     return known
 
 
-class OldIssues:
+class BackfillLoop:
     """Takes one after another in, those of the oldest backfill first."""
 
     def __init__(self, instance: Instance) -> None:
@@ -141,4 +141,4 @@ class OldIssues:
 
 def taking_in(instance: Instance, loops: Loops) -> None:
     """Take in what waits, until the process stops."""
-    loops.run("backfill", OldIssues(instance).go, every=LOOK_SECONDS)
+    loops.run("backfill", BackfillLoop(instance).go, every=LOOK_SECONDS)

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from forge.models import Issue, Ref
-from hive.app.backfill import PLAN, Backfill, OldIssues, plan_of
+from hive.app.backfill import PLAN, Backfill, BackfillLoop, plan_of
 from hive.cli import main
 from hive.ledger import Ledger
 from hive.supervisor.heartbeat import Heartbeat
@@ -45,13 +45,13 @@ def file_old(env: HiveEnv, titles: Sequence[str] = TITLES) -> list[Ref]:
 
 def take(env: HiveEnv, most: int = 100) -> int:
     """Let the pauses pass, and take in what waits; returns how many."""
-    old_issues, ledger, before = OldIssues(env.instance), env.instance.ledger, taken(env.instance.ledger)
+    loop, ledger, before = BackfillLoop(env.instance), env.instance.ledger, taken(env.instance.ledger)
     for _ in range(most):
         plan = plan_of(ledger, APP)
         if plan is None or not plan.waiting:
             break
         ledger.deliveries.move_cursor(f"backfill:{APP}", PLAN.dumps(replace(plan, due=0.0)))
-        old_issues.go(HEART)
+        loop.go(HEART)
     return taken(ledger) - before
 
 
@@ -140,20 +140,20 @@ def test_the_pace_is_kept(hive_env: HiveEnv) -> None:
     """One at a time, with a pause; after a night without the hive there is no rush, and a clock that is set back stops nothing."""
     file_old(hive_env)
     run(hive_env, "--apply")
-    ledger, old_issues = hive_env.instance.ledger, OldIssues(hive_env.instance)
-    pause = old_issues.go(HEART)
+    ledger, loop = hive_env.instance.ledger, BackfillLoop(hive_env.instance)
+    pause = loop.go(HEART)
     assert 0 < pause <= 30
-    assert (taken(ledger), old_issues.go(HEART) > 0, taken(ledger)) == (1, True, 1)
+    assert (taken(ledger), loop.go(HEART) > 0, taken(ledger)) == (1, True, 1)
     plan = plan_of(ledger, APP)
     assert plan is not None
     ledger.deliveries.move_cursor(f"backfill:{APP}", PLAN.dumps(replace(plan, due=ledger.clock() - 30_000)))
     for _ in range(3):
-        old_issues.go(HEART)
+        loop.go(HEART)
     assert taken(ledger) == 2
     plan = plan_of(ledger, APP)
     assert plan is not None
     ledger.deliveries.move_cursor(f"backfill:{APP}", PLAN.dumps(replace(plan, due=ledger.clock() + 90_000)))
-    old_issues.go(HEART)
+    loop.go(HEART)
     assert taken(ledger) == 3
 
 
@@ -233,7 +233,7 @@ def test_a_plan_that_cannot_be_read_is_none(hive_env: HiveEnv, told: str) -> Non
     ledger = hive_env.instance.ledger
     ledger.deliveries.move_cursor(f"backfill:{APP}", told)
     assert plan_of(ledger, APP) is None
-    assert OldIssues(hive_env.instance).go(HEART) > 0
+    assert BackfillLoop(hive_env.instance).go(HEART) > 0
     assert "4 of 4 wait" in run(hive_env, "--apply").stdout
     plan = Backfill("acme", str(APP), wake=False, waiting=(3, 2), total=5, began=1.0)
     assert (PLAN.loads(PLAN.dumps(plan)), plan.done) == (plan, 3)

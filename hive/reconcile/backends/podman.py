@@ -36,6 +36,7 @@ from hive.reconcile.backends.surroundings import (
     entry,
     harness,
     is_first_of_its_namespace,
+    kill_those_of,
     kill_tree,
     source,
     starter,
@@ -131,6 +132,7 @@ class Podman:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             words = [*self._podman(dirs), "rm", "--force", "--ignore", "--time=0", _name(dirs)]
             subprocess.run(words, capture_output=True, timeout=CLEAN_SECONDS, env=_environment())
+        kill_those_of(place)  # a start that goes on although all that wanted it was killed
         for mount in reversed([mount for mount in tiny_root.mounts() if mount.is_relative_to(place)]):
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 subprocess.run(["umount", "--lazy", str(mount)], capture_output=True, timeout=CLEAN_SECONDS)

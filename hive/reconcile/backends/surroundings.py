@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternative
 
 CONFIG, STATE, SOCKETS = "/agent/config", "/agent/state", "/run/hive"
 """Where the directories of an agent are in a container."""
+
+KILL_SECONDS, KILL_PAUSE = 5.0, 0.002
+"""How long what is killed is looked at for further processes, and between two looks: dead ones count as gone."""
 
 _STARTER = """\
 import ctypes, os, sys
@@ -121,9 +125,30 @@ def is_first_of_its_namespace(pid: int) -> bool:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and all that descends from it; of one that has ended nothing descends."""
+    """Kill a process and all that descends from it; of one that has ended nothing descends.
+
+    It is stopped first and goes last: what others start in the meantime comes to it, if it is a subreaper, and cannot be
+    left behind, and it starts nothing itself.
+    """
     if began(pid) < 0:
         return
-    for found in (*descendants(pid), pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(found, signal.SIGKILL)
+    _send(pid, signal.SIGSTOP)
+    until = time.monotonic() + KILL_SECONDS
+    while (found := descendants(pid)) and time.monotonic() < until:
+        for each in found:
+            _send(each, signal.SIGKILL)
+        time.sleep(KILL_PAUSE)
+    _send(pid, signal.SIGKILL)
+
+
+def kill_those_of(place: Path) -> None:
+    """Kill all processes with a path below a directory among their arguments, and what descends from them."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{place}/".encode() in (entry / "cmdline").read_bytes() and int(entry.name) != os.getpid():
+                kill_tree(int(entry.name))
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

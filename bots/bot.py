@@ -155,7 +155,8 @@ class Bot:
     """A name, the intents it may yield, and a handler for each type of event.
 
     Events caused by machines of the hive reach it only if `listens_to_bots` names them: accounts by
-    the name of a bot that acts as them, and AGENTS. So bots answer one another only where it is meant.
+    the name of a bot that acts as them, and AGENTS. So bots answer one another only where it is meant. What a handler names
+    beside that reaches it for its own type of event alone.
     `verdict` is the context of the commit status that holds its verdict; a bot with one must give a verdict on every head.
     `where` says in which repositories events reach it: only `core` can read the hive's own.
     Raises ValueError for an invalid name, and for one that a part of the hive uses itself.
@@ -178,19 +179,25 @@ class Bot:
         self.verdict = verdict
         self.where = where
         self._handlers: dict[type[Event], Handler[Any]] = {}
+        self._listens: dict[type[Event], frozenset[str]] = {}
 
     @property
     def events(self) -> frozenset[type[Event]]:
         """The types of event that this bot handles."""
         return frozenset(self._handlers)
 
-    def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+    def listens_to(self, event: type[Event]) -> frozenset[str]:
+        """The machines whose events of a type reach this bot."""
+        return self.listens_to_bots | self._listens.get(event, frozenset())
+
+    def on(self, event: type[E], *, listens_to_bots: Iterable[str] = ()) -> Callable[[Handler[E]], Handler[E]]:
         """Register a handler; a bot has one for each type of event."""
 
         def register(handler: Handler[E]) -> Handler[E]:
             if event in self._handlers:
                 raise ValueError(f"bot {self.name} handles {event.__name__} twice")
             self._handlers[event] = handler
+            self._listens[event] = frozenset(listens_to_bots)
             return handler
 
         return register

@@ -45,7 +45,7 @@ here. If it matters for your later work, note it; then end your turn.
 {body}"""
 WORDS = "\n\nThe comment:\n{text}"
 
-bot = Bot("wakes", may={Assign, GiveWork, StartRun, PostComment, React}, listens_to_bots={"core"})
+bot = Bot("wakes", may={Assign, GiveWork, StartRun, PostComment, React})
 
 
 @bot.on(IssueOpened)
@@ -82,7 +82,7 @@ def hear_mentions(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
         yield React(event.ref, comment.id, SEEN, key=f"seen:mention:{event.ref.repo}:{comment.id}", after=after)
 
 
-@bot.on(ReviewerRequested)
+@bot.on(ReviewerRequested, listens_to_bots={"core"})
 def hear_review_request(event: ReviewerRequested, ctx: Context) -> Iterator[Intent]:
     """An operator, or the hive, who asks an agent for a review wakes it, once for each request."""
     issue = ctx.forge.issue(event.ref)

@@ -39,7 +39,7 @@ RECENT = timedelta(days=1)
 NEEDS = {"repro": "Steps to reproduce", "version": "Version", "logs": "Logs"}
 """What a report of a bug lacks, as headings."""
 
-bot = Bot("triage", may={SetLabels, GiveWork, ShowTriage, IndexIssue}, listens_to_bots={"core"})
+bot = Bot("triage", may={SetLabels, GiveWork, ShowTriage, IndexIssue})
 
 
 @bot.on(IssueOpened)
@@ -90,7 +90,7 @@ def follow_edit(event: IssueEdited, ctx: Context) -> Iterator[Intent]:
         yield SetLabels(event.ref, add=(INJECTION,), key=f"risk:{event.key}")
 
 
-@bot.on(IssueTakenIn)
+@bot.on(IssueTakenIn, listens_to_bots={"core"})
 def take_in(event: IssueTakenIn, ctx: Context) -> Iterator[Intent]:
     """Label what is older than the hive, without a word; its agent gets it only where an operator wants that."""
     issue = ctx.forge.issue(event.ref)

@@ -62,7 +62,7 @@ def subscribes(bot: Bot, event: Event, team: Team) -> bool:
     if bot.where not in {here, Where.BOTH}:
         return False
     by = speakers(team, event.actor)
-    return type(event) in bot.events and (not by or not by.isdisjoint(bot.listens_to_bots))
+    return type(event) in bot.events and (not by or not by.isdisjoint(bot.listens_to(type(event))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,9 @@ def test_own_events_are_heard_only_where_it_is_meant(hive_env: HiveEnv) -> None:
     assert by(team.accounts["core"]) == (False, False)
     assert by(User(99, "triage")) == (True, True)
     assert not subscribes(fond, IssueEdited(Ref(APP, 1), User(99, "x"), "k"), team)
+    shy.on(IssueEdited, listens_to_bots={"core"})(lambda event, ctx: ())
+    assert subscribes(shy, IssueEdited(Ref(APP, 1), team.accounts["core"], "k"), team)
+    assert by(team.accounts["core"]) == (False, False), "what it hears of one type of event it does not hear of others"
 
 
 def test_what_machines_do_has_a_cause(hive_env: HiveEnv, issue: Issue) -> None:

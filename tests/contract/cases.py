@@ -16,6 +16,7 @@ CHAPTERS: tuple[Callable[[Story], None], ...] = (
     people.begin,
     code.files,
     code.branches,
+    code.templates,
     issues.labels,
     issues.filing,
     issues.editing,

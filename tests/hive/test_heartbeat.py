@@ -29,6 +29,8 @@ from tests.conftest import SmallDisk
 from tests.hive.conftest import APP, HiveEnv, make_env
 
 SECONDS = 90.0
+LOOPS = 7
+"""Those of `hive work`."""
 
 
 def until(look: Callable[[], bool], what: str) -> None:
@@ -46,7 +48,10 @@ def at_work(hive_env: HiveEnv) -> Iterator[None]:
     worker = threading.Thread(target=serve, args=(hive_env.instance, stop))
     worker.start()
     try:
-        until(lambda: len(read_heartbeats(hive_env.instance.settings.state / HEARTBEATS)) == 6, "six heartbeats")
+        until(
+            lambda: len(read_heartbeats(hive_env.instance.settings.state / HEARTBEATS)) == LOOPS,
+            "a heartbeat of each loop",
+        )
         yield
     finally:
         stop.set()
@@ -160,7 +165,7 @@ def test_a_sweep_that_fails_for_long_is_said(hive_env: HiveEnv) -> None:
     worker = threading.Thread(target=serve, args=(instance, stop))
     worker.start()
     try:
-        until(lambda: len(read_heartbeats(instance.settings.state / HEARTBEATS)) == 6, "six heartbeats")
+        until(lambda: len(read_heartbeats(instance.settings.state / HEARTBEATS)) == LOOPS, "a heartbeat of each loop")
         hive_env.forge.stop()
         said = "work.sweep: the sweep of acme on forgejo has failed for"
         until(lambda: any(said in trouble for trouble in watch.troubles()), said)

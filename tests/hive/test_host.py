@@ -416,7 +416,7 @@ def test_a_stopped_agent_stays_stopped_and_loses_nothing(keep: Callable[[], Kept
     kept.instance.ledger.deployments.start(baseline, baseline.sha, (7,), baseline.cursor)
     iris, atlas = agents.rows(kept.instance)
     assert (iris.agent, iris.state, atlas.why, atlas.deploying) == ("iris", "stopped", "", "")
-    assert iris.deploying.startswith(f"{baseline.sha[:7]} of #7 waits, ")
+    assert iris.deploying.startswith(f"{baseline.sha[:7]} of #7 verified, and waits, ")
     assert iris.deploying in "\n".join(agents.table([iris, atlas]))
     assert "stopped by" in iris.why
     with kept.instance.ledger.transaction() as db:

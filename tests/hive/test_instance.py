@@ -139,10 +139,8 @@ def test_a_bot_that_fails_fails_alone(hive_env: HiveEnv) -> None:
     """A fault in a bot ends its job, is recorded, and nothing of it is done."""
     issue = file(hive_env)
     ledger = hive_env.instance.ledger
-    nobody = dataclasses.replace(
-        IssueOpened(issue.ref, User(1, "x"), "k"), ref=Ref(Repo(APP.forge, APP.owner, "never"), 1)
-    )
-    jobs = ledger.jobs.enqueue("acme", [("triage", nobody), ("gone", IssueOpened(issue.ref, User(1, "x"), "k2"))])
+    nobody = IssueOpened(Ref(Repo(APP.forge, APP.owner, "never"), 1), User(1, "x"), "k")
+    jobs = ledger.jobs.enqueue("acme", [("wakes", nobody), ("gone", IssueOpened(issue.ref, User(1, "x"), "k2"))])
     worker = hive_env.worker()
     for job in jobs:
         worker.run_job(job)

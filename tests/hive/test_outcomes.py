@@ -30,7 +30,7 @@ def test_last_words_golden(outcome: str, golden: Callable[[str, str], None]) -> 
 
 
 def test_each_outcome_is_said() -> None:
-    """No outcome is silent: a pushed change is a pull request, a question a comment of its own, and all else is said."""
-    assert set(WORDS) == OUTCOMES - {"asked"}
-    assert {"asked", "pushed"} == OUTCOMES - SPOKEN
+    """No outcome is silent: a pushed change is a pull request, questions and what was given back have comments of their own, and all else is said."""
+    assert set(WORDS) == OUTCOMES - {"asked", "bounced"}
+    assert {"asked", "bounced", "pushed"} == OUTCOMES - SPOKEN
     assert NO_WORD in last_words(TURN, "blocked", NO_WORD)

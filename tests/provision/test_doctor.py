@@ -167,7 +167,10 @@ def test_what_is_loosened(provision_env: ProvisionEnv, names: tuple[str, ...]) -
 
 def test_a_branch_in_the_way(provision_env: ProvisionEnv) -> None:
     """Where there is a branch `agent`, no agent can push: nobody but the agents would see it."""
-    provision_env.raw.post("/repos/acme/app/branches", new_branch_name="agent", old_ref_name="main")
+    with provision_env.by("core") as core:
+        core.put_file(APP, "a", b"a", message="a", branch="side")
+    provision_env.raw.patch("/repos/acme/app", default_branch="side")
+    provision_env.raw.post("/repos/acme/app/branches", new_branch_name="agent", old_ref_name="side")
     assert [ill for ill in provision_env.ills(admin=False) if "acme/app has a branch agent: where" in ill]
 
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bots.bot import Bot, Context
-from bots.intents import Intent, PostComment
+from bots.intents import Intent, PostComment, SetLabels
 from forge.events import IssueOpened, PullChanged
 from forge.gitea.writer import GiteaForge
 from forge.models import PullRequest
@@ -71,7 +71,7 @@ def day(hive_env: HiveEnv) -> HiveEnv:
 def test_every_bot_decides_as_before(day: HiveEnv) -> None:
     """Whatever was asked is on the tape: the same is wanted again, though nobody can be asked any more."""
     done = jobs(day.instance.ledger)
-    assert set(done.values()) == {"triage", "commands", "lane", "review", "gatekeeper", "wakes"}
+    assert set(done.values()) == {"triage", "commands", "lane", "review", "reviewers", "gatekeeper", "wakes"}
     for number in done:
         lines, differs = told(day, f"job:{number}")
         assert not differs, "\n".join(lines)
@@ -83,22 +83,22 @@ def test_every_bot_decides_as_before(day: HiveEnv) -> None:
 def test_a_bot_that_decides_otherwise_is_seen(day: HiveEnv) -> None:
     """What would be wanted now and was not then, what was and would not be, and what of it changed."""
     number = next(number for number, bot in jobs(day.instance.ledger).items() if bot == "triage")
-    (action, *_) = (e for e in day.instance.ledger.effects.of_job(number) if e.kind == "post_comment")
-    other = Bot("triage", may={PostComment})
+    (action, *_) = (e for e in day.instance.ledger.effects.of_job(number) if e.kind == "set_labels")
+    other = Bot("triage", may={PostComment, SetLabels})
 
     @other.on(IssueOpened)
     def say(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
         ctx.forge.issue(event.ref)
-        yield PostComment(event.ref, "Hello.", key=json.loads(action.payload)["key"])
+        yield SetLabels(event.ref, add=("type/feature",), key=json.loads(action.payload)["key"])
         yield PostComment(event.ref, "And bye.", key="bye")
 
     day.instance.bots["triage"] = other
     lines, differs = told(day, f"job:{number}")
     assert differs
-    assert any(line.startswith("! other post_comment triage:route:") for line in lines)
-    assert "    + body: 'Hello.'" in lines
+    assert any(line.startswith("! other set_labels triage:labels:") for line in lines)
+    assert "    + add: ['type/feature']" in lines
     assert "+ now   post_comment triage:bye" in lines
-    assert any(line.startswith("- then  set_labels") for line in lines)
+    assert any(line.startswith("- then  show_triage") for line in lines)
 
     @dataclasses.dataclass
     class Curious:

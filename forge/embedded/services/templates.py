@@ -19,6 +19,8 @@ _DIRECTORIES = ("ISSUE_TEMPLATE", "issue_template")
 _CONFIG = "config"
 """Where forges keep what is no template: links beside them."""
 
+_BRANCHES = "refs/heads/"
+
 _FRONT = re.compile(r"---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)(.*)", re.DOTALL)
 
 
@@ -31,7 +33,9 @@ def of(site: ForgeInstance, repo: Row) -> Iterator[Row]:
     git = site.git(repo)
     for above in ("", *own, ".github"):
         for name in _DIRECTORIES:
-            yield from _inside(git, tip, f"{above}/{name}".lstrip("/"))
+            for found in _inside(git, tip, f"{above}/{name}".lstrip("/")):
+                assignees = {} if site.flavour.is_forgejo else {"assignees": None}
+                yield {**found, **assignees}
 
 
 def _inside(git: Git, tip: str, directory: str) -> Iterator[Row]:
@@ -60,7 +64,8 @@ def _read(git: Git, entry: Entry) -> Row | None:
         return None
     labels = about.get("labels") or []
     return {
-        **{key: str(about.get(key) or "") for key in ("name", "title", "about", "ref")},
+        **{key: str(about.get(key) or "") for key in ("name", "title", "about")},
+        "ref": _BRANCHES + str(about.get("ref") or "").removeprefix(_BRANCHES),
         "labels": labels if isinstance(labels, list) else [one.strip() for one in str(labels).split(",")],
         "content": content,
         "body": body and [_field(each) for each in body],
@@ -68,8 +73,14 @@ def _read(git: Git, entry: Entry) -> Row | None:
 
 
 def _field(given: dict[str, Any]) -> Row:
-    keys = ("attributes", "validations")
-    return {"type": str(given["type"]), "id": str(given.get("id") or ""), **{key: given.get(key) or {} for key in keys}}
+    kind = str(given["type"])
+    return {
+        "type": kind,
+        "id": str(given.get("id") or ""),
+        "attributes": given.get("attributes") or {},
+        "validations": given.get("validations") or None,
+        "visible": given.get("visible") or (["form"] if kind == "markdown" else ["form", "content"]),
+    }
 
 
 def _mapping(text: str) -> dict[str, Any]:

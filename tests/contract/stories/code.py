@@ -70,6 +70,11 @@ def branches(s: Story) -> None:
     s.delete("tags.delete", "~/tags/v1")
 
 
+def templates(s: Story) -> None:
+    """The form of the repository."""
+    s.get("issue_templates.list", "~/issue_templates")
+
+
 def statuses(s: Story) -> None:
     """Words about a commit: any word is taken."""
     sha = s.get("", "~/branches/from-api")["commit"]["id"]

@@ -41,6 +41,7 @@ SECTIONS = {
             "logout",
             "queue",
             "inbox",
+            "loose-ends",
             "enter",
             "run",
             "cost",

@@ -47,6 +47,21 @@ def inbox(agent: str, config: Path) -> None:
     click.echo("\n".join(lines(instance.ledger, agent)))
 
 
+@main.command("loose-ends")
+@CONFIG
+@click.option("--agent", default="", metavar="NAME", help="Only what this agent has open.")
+def loose_ends(config: Path, agent: str) -> None:
+    """Show all open work: whom it waits for, since when and why."""
+    from datetime import UTC, datetime
+
+    from hive.app.waits import lines, open_work
+
+    instance = open_instance(config)
+    if agent and not any(agent in team.agents for team in instance.settings.teams.values()):
+        raise failure(f"{config} has no agent {agent!r}")
+    click.echo("\n".join(lines(open_work(instance, agent), datetime.now(UTC))))
+
+
 @main.command()
 @click.argument("agent")
 @CONFIG

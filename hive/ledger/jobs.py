@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from forge.events import EVENTS, CommentPosted, Event, ReviewAsked
+from forge.events import EVENTS, CommentPosted, Event, ReviewAsked, SubjectChanged
 from forge.models import Ref
 from hive.codec import Codec
 from hive.ledger.database import Clock, Database, StaleLease
@@ -239,12 +239,15 @@ class Jobs:
             raise StaleLease(f"job {job.id}, attempt {job.attempts}")
 
     def machine_jobs(self, team: str, ref: str, since: float) -> int:
-        """How many jobs in a row on a subject no person caused, of those created after `since`."""
+        """How many jobs in a row on a subject no person caused, of those created after `since`.
+
+        Looks at what has changed are none of them: each delivery that is sent again is one, and they decide nothing.
+        """
         row = self._db.row(
             "SELECT count(*) AS n FROM jobs WHERE team = ? AND ref = ? AND NOT by_person AND created_at > ? AND id >"
             " (SELECT coalesce(max(id), 0) FROM jobs AS said WHERE said.ref = ? AND said.by_person)"
-            " AND state IN ('done', 'running', 'superseded')",
-            *(team, ref, since, ref),
+            " AND state IN ('done', 'running', 'superseded') AND event_type != ?",
+            *(team, ref, since, ref, SubjectChanged.WIRE),
         )
         return int(row["n"]) if row else 0
 

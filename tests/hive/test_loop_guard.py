@@ -10,7 +10,7 @@ import pytest
 
 from bots.bot import AGENTS, Bot
 from bots.intents import PostComment, Reply
-from forge.events import Event, IssueEdited, IssueLabeled, IssueOpened, PullChanged
+from forge.events import Event, IssueEdited, IssueLabeled, IssueOpened, PullChanged, SubjectChanged
 from forge.gitea.writer import GiteaForge
 from forge.models import Issue, Ref, User
 from hive.app.status import queue
@@ -20,6 +20,7 @@ from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
 from hive.ledger import Ledger, Origin, Priority, Scope
 from hive.outbox.enqueue import enqueue
+from hive.poller import REFRESH
 from hive.worker.loop_guard import subscribes
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, HiveEnv
@@ -138,6 +139,17 @@ def test_answers_to_people_are_no_talk_among_machines(hive_env: HiveEnv, issue: 
             reply = Reply(issue.ref, comment.id, (), key=f"r{number}")
             worker.apply(enqueue(ledger, "acme", "core", reply, by="commands"))
         assert ledger.suspensions.all() == []
+
+
+def test_looks_are_no_answers(hive_env: HiveEnv, issue: Issue) -> None:
+    """A forge that sends its deliveries again and again stops nothing: to look at what has changed decides nothing."""
+    by = hive_env.instance.teams["acme"].agents["iris"]
+    with bounded(hive_env, machine_jobs=4) as (ledger, worker):
+        for number in range(8):
+            origin = Origin(Priority.MACHINE, by_person=False, depth=1)
+            ledger.jobs.enqueue("acme", [(REFRESH, SubjectChanged(issue.ref, by, f"look{number}"))], origin=origin)
+            drain(ledger, worker)
+        assert (ledger.suspensions.all(), ledger.jobs.due()) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ class BackfillLoop:
                 return
             ref = Ref(repo, plan.waiting[0])
             core = self._instance.teams[plan.team].accounts["core"]
-            event = IssueTakenIn(ref, core, f"taken-in:{ref}:{plan.began:.0f}", plan.wake)
+            event = IssueTakenIn(ref, core, f"taken-in:{ref}:{plan.began:.6f}", plan.wake)
             wanted = [(bot, event) for bot in self._instance.listeners(plan.team, event)]
             ledger.jobs.enqueue(plan.team, wanted, origin=Origin(Priority.SWEEP))
             ledger.audit.add(core.login, IssueTakenIn.WIRE, team=plan.team, ref=str(ref), key=event.key)

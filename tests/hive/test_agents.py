@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,9 @@ def test_what_was_merged_and_does_not_run_is_said(hive_env: HiveEnv) -> None:
 
 def test_why_a_commit_waits_is_said(hive_env: HiveEnv) -> None:
     """In a freeze window the end of it stands beside what waits."""
-    config = hive_env.instance.settings.home / "hive.yaml"
-    config.write_text(f"{config.read_text()}\ndeploy: {{freeze: ['00:00-23:59', '23:00-01:00']}}\n")
+    config, now, hour = hive_env.instance.settings.home / "hive.yaml", datetime.now(UTC), timedelta(hours=1)
+    window = f'"{now - hour:%H:00}-{now + 2 * hour:%H:00}"'
+    config.write_text(f"{config.read_text()}\ndeploy: {{freeze: [{window}]}}\n")
     deployments = hive_env.instance.ledger.deployments
     baseline = deployments.baseline("iris")
     assert baseline is not None

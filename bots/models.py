@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from fnmatch import fnmatchcase
 
 from forge.models import Repo, User
 
@@ -40,6 +41,10 @@ class Lane:
     words: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+
+    def owned(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Those of the paths that are of this lane; `*` of its patterns also matches `/`."""
+        return tuple(path for path in paths if any(fnmatchcase(path, pattern) for pattern in self.paths))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Nobody is asked twice: a forge asks code owners itself, and a person may have ta
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from bots.bot import AGENTS, Bot, Context
 from bots.codeowners import OwnersDialect, owners_of
@@ -64,7 +63,7 @@ def owners(pull: PullRequest, paths: Sequence[str], ctx: Context) -> Iterator[Us
 def touched(paths: Iterable[str], team: Team) -> list[Lane]:
     """The lanes whose paths are changed, in the order of the configuration."""
     names = tuple(paths)
-    return [lane for lane in team.lanes if any(fnmatchcase(path, pattern) for path in names for pattern in lane.paths)]
+    return [lane for lane in team.lanes if lane.owned(names)]
 
 
 def changed_paths(files: Iterable[FileChange]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from bots.agent_intents import GiveWork
 from bots.classification import DecidedBy
@@ -49,10 +48,7 @@ def old_pull(
 def areas_of(paths: Iterable[str], team: Team) -> tuple[str, ...]:
     """The labels of the lanes to which paths belong; those of the most paths first."""
     known = tuple(paths)
-    counts = {
-        lane.label: sum(any(fnmatchcase(path, pattern) for pattern in lane.paths) for path in known)
-        for lane in team.lanes
-    }
+    counts = {lane.label: len(lane.owned(known)) for lane in team.lanes}
     return tuple(label for label in sorted(counts, key=lambda label: -counts[label]) if counts[label])[:MOST_AREAS]
 
 

@@ -54,7 +54,7 @@ def loose_ends(config: Path, agent: str) -> None:
     """Show all open work: whom it waits for, since when and why."""
     from datetime import UTC, datetime
 
-    from hive.app.waits import lines, open_work
+    from hive.app.open_work import lines, open_work
 
     instance = open_instance(config)
     if agent and not any(agent in team.agents for team in instance.settings.teams.values()):

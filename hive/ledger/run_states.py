@@ -41,7 +41,6 @@ _STATUS = """
     LEFT JOIN turns AS ended
         ON ended.id = (SELECT max(id) FROM turns WHERE turns.run = runs.id AND turns.state = 'done'
             AND turns.outcome != 'joined')
-    WHERE runs.ref = ? OR runs.pull = ? OR runs.depends_on = ? ORDER BY runs.id DESC LIMIT 1
 """
 
 ASKED = "it has asked a question; /answer, or any comment, answers it"
@@ -89,31 +88,14 @@ class RunStates:
 
     def status(self, ref: str) -> RunStatus | None:
         """The status of the newest run whose issue or pull request is `ref`, or that depends on it."""
-        row = self._db.row(_STATUS, ref, ref, ref)
-        if row is None:
-            return None
-        is_stuck = row["last"] in {"blocked", "failed", "no-op"}
-        is_over_cap = row["over_cap"] and (is_stuck or row["last"] == "partial")
-        over_cap = OVER_CAP.format(of=row["over_cap"]) if is_over_cap else ""
-        return RunStatus(
-            id=row["id"],
-            agent=row["agent"],
-            is_open=row["state"] == "open",
-            outcome=row["outcome"],
-            since=datetime.fromtimestamp(row["since"], UTC),
-            turn=row["turn"] or 0,
-            is_held=row["turn_state"] == "running",
-            pull=Ref.parse(row["pull"]) if row["pull"] else None,
-            waits_for=Ref.parse(row["depends_on"]) if row["depends_on"] and row["last"] == "proposed" else None,
-            blocked=row["blocked_reason"]
-            or (ASKED if row["asks"] else "")
-            or over_cap
-            or (f"its last turn ended: {row['last']}" if is_stuck else ""),
-            tokens_in=row["tokens_in"],
-            tokens_out=row["tokens_out"],
-            cost=row["cost"] or 0,
-            held_up=row["held_up"] or "",
-        )
+        where = "runs.ref = ? OR runs.pull = ? OR runs.depends_on = ? ORDER BY runs.id DESC LIMIT 1"
+        row = self._db.row(f"{_STATUS} WHERE {where}", ref, ref, ref)
+        return None if row is None else _status(row)
+
+    def open_statuses(self, agent: str) -> list[tuple[str, RunStatus]]:
+        """The issue and the status of each open run of an agent, oldest first; others can have theirs on the same issue."""
+        rows = self._db.rows(f"{_STATUS} WHERE runs.agent = ? AND runs.state = 'open' ORDER BY runs.id", agent)
+        return [(row["ref"], _status(row)) for row in rows]
 
     def with_labels(self) -> list[RunState]:
         """Runs whose labels may have to change: those that are open, and those that ended with labels."""
@@ -150,4 +132,29 @@ def _standing(row: Any) -> RunState:
         suspended=SuspensionReason(suspended) if suspended else None,
         labels=row["labels"],
         asks=bool(row["asks"]),
+    )
+
+
+def _status(row: Any) -> RunStatus:
+    is_stuck = row["last"] in {"blocked", "failed", "no-op"}
+    is_over_cap = row["over_cap"] and (is_stuck or row["last"] == "partial")
+    over_cap = OVER_CAP.format(of=row["over_cap"]) if is_over_cap else ""
+    return RunStatus(
+        id=row["id"],
+        agent=row["agent"],
+        is_open=row["state"] == "open",
+        outcome=row["outcome"],
+        since=datetime.fromtimestamp(row["since"], UTC),
+        turn=row["turn"] or 0,
+        is_held=row["turn_state"] == "running",
+        pull=Ref.parse(row["pull"]) if row["pull"] else None,
+        waits_for=Ref.parse(row["depends_on"]) if row["depends_on"] and row["last"] == "proposed" else None,
+        blocked=row["blocked_reason"]
+        or (ASKED if row["asks"] else "")
+        or over_cap
+        or (f"its last turn ended: {row['last']}" if is_stuck else ""),
+        tokens_in=row["tokens_in"],
+        tokens_out=row["tokens_out"],
+        cost=row["cost"] or 0,
+        held_up=row["held_up"] or "",
     )

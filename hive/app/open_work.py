@@ -42,10 +42,7 @@ def open_work(instance: Instance, only: str = "") -> list[OpenWork]:
     for team, mine in instance.settings.teams.items():
         for agent in (name for name in mine.agents if only in ("", name)):
             stopped = "; ".join(each.waiting for each in ledger.suspensions.of(team, Scope.AGENT, agent))
-            for run in ledger.run_states.open_of(agent):
-                status = ledger.run_states.status(run.ref)
-                if status is not None:
-                    found.append(_of_run(instance, run.ref, status, stopped))
+            found += [_of_run(instance, ref, status, stopped) for ref, status in ledger.run_states.open_statuses(agent)]
             found += [
                 OpenWork(AGENT, agent, entry.ref, NO_ROOM.format(lane=entry.lane, agent=agent))
                 for entry in ledger.ready_queue.waiting(agent)

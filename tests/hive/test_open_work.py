@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from click.testing import CliRunner
 
-from hive.app.waits import AGENT, NOTHING, OPERATOR, OpenWork, lines, open_work
+from hive.app.open_work import AGENT, NOTHING, OPERATOR, OpenWork, lines, open_work
 from hive.cli import main
 from hive.ledger import Scope, SuspensionReason, Turn
 from tests.hive.conftest import APP, HiveEnv
@@ -62,6 +62,15 @@ def test_all_that_can_be_waited_for(hive_env: HiveEnv) -> None:
     (first,) = (run.id for run in ledger.run_states.open_of("iris") if run.ref == f"{APP}#1")
     ledger.runs.end(first, "closed")
     assert "1" not in seen(hive_env)
+
+
+def test_two_agents_on_one_issue(hive_env: HiveEnv) -> None:
+    """Each agent's own run counts, and not the newest one of the thread."""
+    runs = hive_env.instance.ledger.runs
+    runs.end_turn(begun(hive_env, 1), "answered")
+    runs.start("acme", "atlas", f"{APP}#1", "words", "what do you say?", wake="mention")
+    found = [(work.agent, work.why) for work in open_work(hive_env.instance)]
+    assert found == [("iris", "has answered; it ends when the issue is closed")]
 
 
 def test_lines() -> None:
